@@ -1,0 +1,315 @@
+"""The events of topic `cases`: what intake says about a case and the conversation around it.
+
+Owns their fields and which of them are private. `status` is always the status after the event.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar
+from uuid import UUID
+
+from schemas.event import PRIVATE, EventData, Model
+from schemas.report import Actor, Contact, Customer, Transaction
+from schemas.vocabulary import (
+    Category,
+    Channel,
+    ConsentTo,
+    Direction,
+    Lane,
+    Role,
+    Severity,
+    Status,
+    WaitingFor,
+)
+
+
+class PackPin(Model):
+    """The policy a case was opened under; it never changes without an explicit migration."""
+
+    name: str
+    version: str
+    digest: str
+
+
+class CaseEvent(EventData):
+    """What every event on `cases` carries. `by` is private because it may hold a name."""
+
+    status: Status
+    episode: int = 1
+    by_role: Role = Role.SYSTEM
+    by: Annotated[Actor | None, PRIVATE] = None
+
+
+class CaseOpened(CaseEvent):
+    """A new case; `started_at` is the earliest contact, from which its clocks run."""
+
+    event_name: ClassVar[str] = "case.opened"
+
+    data_subject: UUID
+    category: Category
+    severity: Severity
+    lane: Lane
+    policy: PackPin
+    channel: Channel
+    occurred_at: datetime
+    started_at: datetime
+    identity_verified: bool = False
+    locale: str = "en"
+    time_zone: str = "UTC"
+    amount: Decimal | None = None
+    currency: str | None = None
+    missing_facts: tuple[str, ...] = ()
+    triage: dict[str, str] = {}
+    source: Annotated[str | None, PRIVATE] = None
+    external_id: Annotated[str | None, PRIVATE] = None
+    customer: Annotated[Customer | None, PRIVATE] = None
+    description: Annotated[str | None, PRIVATE] = None
+    contact: Annotated[Contact | None, PRIVATE] = None
+    transaction: Annotated[Transaction | None, PRIVATE] = None
+    facts: Annotated[dict[str, Any], PRIVATE] = {}
+
+
+class ContactAdded(CaseEvent):
+    """One more contact. `started_at` moves back when this contact was earlier than any before."""
+
+    event_name: ClassVar[str] = "contact.added"
+
+    contact_id: UUID
+    channel: Channel
+    direction: Direction
+    occurred_at: datetime
+    started_at: datetime
+    contact: Annotated[Contact | None, PRIVATE] = None
+    description: Annotated[str | None, PRIVATE] = None
+
+
+class EvidenceAdded(CaseEvent):
+    """A file arrived; only its hash and type travel."""
+
+    event_name: ClassVar[str] = "evidence.added"
+
+    fact: str
+    missing_facts: tuple[str, ...] = ()
+    sha256: Annotated[str | None, PRIVATE] = None
+    media_type: Annotated[str | None, PRIVATE] = None
+    name: Annotated[str | None, PRIVATE] = None
+
+
+class FactsAdded(CaseEvent):
+    """Facts became known; `names` in clear, what they say sealed."""
+
+    event_name: ClassVar[str] = "facts.added"
+
+    names: tuple[str, ...]
+    missing_facts: tuple[str, ...] = ()
+    facts: Annotated[dict[str, Any], PRIVATE] = {}
+    transaction: Annotated[Transaction | None, PRIVATE] = None
+
+
+class CaseClassified(CaseEvent):
+    """Triage or a person decided what the case is."""
+
+    event_name: ClassVar[str] = "case.classified"
+
+    category: Category
+    severity: Severity
+    lane: Lane
+    missing_facts: tuple[str, ...] = ()
+    reason: Annotated[str | None, PRIVATE] = None
+
+
+class IdentityVerified(CaseEvent):
+    """The customer proved who they are."""
+
+    event_name: ClassVar[str] = "identity.verified"
+
+    method: str
+
+
+class CaseWaiting(CaseEvent):
+    """The move is somebody else's: a third party's, or (nobody) ours again."""
+
+    event_name: ClassVar[str] = "case.waiting"
+
+    waiting_for: WaitingFor
+    party: Annotated[str | None, PRIVATE] = None
+    reference: Annotated[str | None, PRIVATE] = None
+    text: Annotated[str | None, PRIVATE] = None
+
+
+class CustomerAsked(CaseEvent):
+    """The customer was asked for facts; the case waits for them."""
+
+    event_name: ClassVar[str] = "customer.asked"
+
+    facts: tuple[str, ...] = ()
+    text: Annotated[str | None, PRIVATE] = None
+
+
+class CustomerAnswered(CaseEvent):
+    """The customer answered while we waited for them: the move is ours again."""
+
+    event_name: ClassVar[str] = "customer.answered"
+
+    names: tuple[str, ...] = ()
+    missing_facts: tuple[str, ...] = ()
+    facts: Annotated[dict[str, Any], PRIVATE] = {}
+
+
+class CustomerRepliedTo(CaseEvent):
+    """An agent answered the customer."""
+
+    event_name: ClassVar[str] = "customer.replied_to"
+
+    channel: Channel
+    text: Annotated[str | None, PRIVATE] = None
+
+
+class PromiseMade(CaseEvent):
+    """An agent promised something by an instant: a clock of its own."""
+
+    event_name: ClassVar[str] = "promise.made"
+
+    promise_id: UUID
+    by_when: datetime
+    what: Annotated[str | None, PRIVATE] = None
+
+
+class PromiseKept(CaseEvent):
+    """A promise was kept."""
+
+    event_name: ClassVar[str] = "promise.kept"
+
+    promise_id: UUID
+
+
+class ConsentGiven(CaseEvent):
+    """The customer allowed the case to be handed to somebody, under the wording shown."""
+
+    event_name: ClassVar[str] = "consent.given"
+
+    consent_to: ConsentTo
+    wording_sha256: str
+    wording: Annotated[str | None, PRIVATE] = None
+
+
+class ConsentRevoked(CaseEvent):
+    """The customer took a consent back."""
+
+    event_name: ClassVar[str] = "consent.revoked"
+
+    consent_to: ConsentTo
+    wording_sha256: str
+    wording: Annotated[str | None, PRIVATE] = None
+
+
+class CaseResolved(CaseEvent):
+    """The operator holds the case for solved; the customer is asked to confirm."""
+
+    event_name: ClassVar[str] = "case.resolved"
+
+    outcome: str
+    summary: Annotated[str | None, PRIVATE] = None
+
+
+class CaseConfirmed(CaseEvent):
+    """The customer confirmed the solution; the case is closed."""
+
+    event_name: ClassVar[str] = "case.confirmed"
+
+
+class CaseReopened(CaseEvent):
+    """The solution did not hold: a new episode begins."""
+
+    event_name: ClassVar[str] = "case.reopened"
+
+    reason: Annotated[str | None, PRIVATE] = None
+
+
+class CaseWithdrawn(CaseEvent):
+    """The customer withdrew the case."""
+
+    event_name: ClassVar[str] = "case.withdrawn"
+
+    reason: Annotated[str | None, PRIVATE] = None
+
+
+class CaseClosed(CaseEvent):
+    """The case was closed without confirmation."""
+
+    event_name: ClassVar[str] = "case.closed"
+
+    reason: Annotated[str | None, PRIVATE] = None
+
+
+class CaseMerged(CaseEvent):
+    """The case lives on in another one."""
+
+    event_name: ClassVar[str] = "case.merged"
+
+    into: UUID
+    facts: Annotated[dict[str, Any], PRIVATE] = {}
+
+
+class CaseSplit(CaseEvent):
+    """Some contacts of the case became a case of their own."""
+
+    event_name: ClassVar[str] = "case.split"
+
+    new_case: UUID
+    contacts: tuple[UUID, ...] = ()
+
+
+class IncidentLinked(CaseEvent):
+    """The case was linked to an incident that many cases share."""
+
+    event_name: ClassVar[str] = "incident.linked"
+
+    incident_id: UUID
+
+
+class IncidentUnlinked(CaseEvent):
+    """The case was taken off an incident again."""
+
+    event_name: ClassVar[str] = "incident.unlinked"
+
+    incident_id: UUID
+
+
+class IncidentUpdated(CaseEvent):
+    """One update for every case of the incident."""
+
+    event_name: ClassVar[str] = "incident.updated"
+
+    incident_id: UUID
+    text: Annotated[str | None, PRIVATE] = None
+
+
+CASE_EVENTS: tuple[type[CaseEvent], ...] = (
+    CaseOpened,
+    ContactAdded,
+    EvidenceAdded,
+    FactsAdded,
+    CaseClassified,
+    IdentityVerified,
+    CaseWaiting,
+    CustomerAsked,
+    CustomerAnswered,
+    CustomerRepliedTo,
+    PromiseMade,
+    PromiseKept,
+    ConsentGiven,
+    ConsentRevoked,
+    CaseResolved,
+    CaseConfirmed,
+    CaseReopened,
+    CaseWithdrawn,
+    CaseClosed,
+    CaseMerged,
+    CaseSplit,
+    IncidentLinked,
+    IncidentUnlinked,
+    IncidentUpdated,
+)
