@@ -1,0 +1,93 @@
+"""The one address of the local stack: every service behind its prefix, and `/local`.
+
+Owns routing by prefix and the health of the whole. Decides nothing about cases.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from services.local.openapi import merge_openapi, owns
+from services.local.problems import problem
+from services.local.proxy import forward
+
+PREFIXES: Final[Mapping[str, tuple[str, ...]]] = {
+    "intake": ("/v1/cases", "/v1/imports", "/v1/incidents"),
+    "escalation": ("/v1/ladders", "/v1/queues", "/v1/roster", "/v1/policies"),
+    "notifier": ("/v1/deliveries", "/v1/recipients", "/v1/dossiers", "/v1/callbacks"),
+}
+_HEALTH_TIMEOUT_S: Final = 2.0
+_METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+class Front:
+    """The front's own answers; `clients` have the services' addresses as base URLs."""
+
+    def __init__(self, clients: Mapping[str, httpx.AsyncClient]) -> None:
+        self._clients = clients
+
+    def app(self, local_routes: Sequence[BaseRoute] = ()) -> Starlette:
+        """The ASGI application, with the routes of `/local` before the services'."""
+        return Starlette(
+            routes=[
+                Route("/livez", self.livez),
+                Route("/readyz", self.readyz),
+                Route("/openapi.json", self.openapi),
+                *local_routes,
+                Route("/{path:path}", self.pass_on, methods=_METHODS),
+            ]
+        )
+
+    async def livez(self, request: Request) -> Response:
+        """The front itself is alive."""
+        return JSONResponse({"status": "alive"})
+
+    async def readyz(self, request: Request) -> Response:
+        """200 only when every service is ready."""
+        states = await asyncio.gather(*(_state(client) for client in self._clients.values()))
+        services = dict(zip(self._clients, states, strict=True))
+        ready = all(state == "ready" for state in states)
+        body = {"status": "ready" if ready else "not ready", "services": services}
+        return JSONResponse(body, status_code=200 if ready else 503)
+
+    async def openapi(self, request: Request) -> Response:
+        """The services' documents as one."""
+        try:
+            answers = await asyncio.gather(
+                *(_document(client) for client in self._clients.values())
+            )
+        except httpx.HTTPError as error:
+            return problem(502, "Service unavailable", f"a service does not answer: {error!r}")
+        documents = dict(zip(self._clients, answers, strict=True))
+        return JSONResponse(merge_openapi(documents, PREFIXES))
+
+    async def pass_on(self, request: Request) -> Response:
+        """The answer of the service whose prefix it is; 404 when it is nobody's."""
+        path = request.url.path
+        for service, client in self._clients.items():
+            if owns(PREFIXES[service], path):
+                return await forward(request, service, client)
+        return problem(404, "Not found", f"no service answers for {path}")
+
+
+async def _state(client: httpx.AsyncClient) -> str:
+    try:
+        answer = await client.get("/readyz", timeout=_HEALTH_TIMEOUT_S)
+    except httpx.HTTPError as error:
+        return f"does not answer: {type(error).__name__}"
+    return "ready" if answer.status_code == 200 else f"not ready: {answer.text[:500]}"
+
+
+async def _document(client: httpx.AsyncClient) -> dict[str, Any]:
+    answer = await client.get("/openapi.json")
+    answer.raise_for_status()
+    document: dict[str, Any] = answer.json()
+    return document
