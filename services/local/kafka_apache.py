@@ -148,6 +148,7 @@ def _spec(folder: StateFolder, home: Path, jars: Path) -> ProcessSpec:
         ],
         environment=scrubbed_environment(),
         log_file=folder.logs / "kafka.log",
+        stop_timeout_s=2.5,
     )
 
 

@@ -92,7 +92,7 @@ def _server(
         account=account,
         # Fast shutdown: ends sessions and leaves a clean data folder.
         stop_signal=signal.SIGINT,
-        stop_timeout_s=3.0,
+        stop_timeout_s=2.0,
     )
     dsn = f"postgresql://{SUPERUSER}:{password}@{LOOPBACK}:{port}/postgres"
     return Postgres(Supervised(spec, lambda: _until_it_answers(dsn)), port, password)

@@ -46,7 +46,7 @@ class ProcessSpec:
     log_file: Path
     account: Account | None = None
     stop_signal: signal.Signals = signal.SIGTERM
-    stop_timeout_s: float = 4.0
+    stop_timeout_s: float = 3.0
 
 
 async def _nothing_to_prepare() -> None:

@@ -1,0 +1,1 @@
+"""The command line `recourse`. Each command imports what it needs when it runs."""

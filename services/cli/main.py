@@ -1,0 +1,96 @@
+"""The commands of `recourse`. Owns options and exit codes; the work is done elsewhere."""
+
+from __future__ import annotations
+
+import enum
+import importlib
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="recourse",
+    help="No customer's case dies in silence.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Service(enum.StrEnum):
+    """The services that `run` starts."""
+
+    INTAKE = "intake"
+    ESCALATION = "escalation"
+    NOTIFIER = "notifier"
+
+
+class Kafka(enum.StrEnum):
+    """The brokers that `up` can start."""
+
+    EMBEDDED = "embedded"
+    APACHE = "apache"
+
+
+def _instant(text: str) -> datetime:
+    """An ISO 8601 instant with offset; typer's own datetimes have none."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise typer.BadParameter("an ISO 8601 instant with offset is wanted")
+    return instant
+
+
+@app.command()
+def up(
+    json_line: Annotated[
+        bool, typer.Option("--json", help="print one line of JSON when ready")
+    ] = False,
+    clock: Annotated[
+        datetime | None,
+        typer.Option(parser=_instant, metavar="INSTANT", help="simulate time, from here"),
+    ] = None,
+    kafka: Annotated[Kafka, typer.Option(help="which broker")] = Kafka.EMBEDDED,
+    state: Annotated[Path, typer.Option(help="folder of the state")] = Path("var"),
+    roster: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="YAML file of the agents")
+    ] = None,
+    pack: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="folder of policy packs")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="port of the front; else 8700 or any")
+    ] = None,
+    topics_prefix: Annotated[str, typer.Option(help="before each topic's name")] = "recourse.",
+    host: Annotated[str, typer.Option(help="must be loopback")] = "127.0.0.1",
+) -> None:
+    """Run the whole stack on this machine, on loopback, until Ctrl-C."""
+    from services.local.broker import KafkaProfile
+    from services.local.description import StackOptions
+    from services.local.up import UpOptions, run_until_signal
+
+    options = StackOptions(
+        state=state,
+        kafka=KafkaProfile(kafka.value),
+        clock=clock,
+        roster=roster,
+        pack=pack,
+        port=port,
+        topics_prefix=topics_prefix,
+    )
+    raise typer.Exit(run_until_signal(UpOptions(options, json_line, host)))
+
+
+@app.command()
+def run(service: Annotated[Service, typer.Argument(help="which service")]) -> None:
+    """Run one service in the foreground, configured by RECOURSE_* variables."""
+    importlib.import_module(f"services.{service.value}.app").main()
+
+
+def main() -> None:
+    """The console script."""
+    app()

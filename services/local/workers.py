@@ -1,0 +1,128 @@
+"""The three services as supervised processes: their environment, start and readiness."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from schemas.topics import SERVICES
+from services.local.bootstrap import KEYS
+from services.local.broker import Broker
+from services.local.ports import LOOPBACK
+from services.local.process import ProcessSpec, Supervised, scrubbed_environment
+from services.local.state import StateFolder
+
+ServiceCommand = Callable[[str], Sequence[str]]
+
+_CODE: Final = Path(__file__).resolve().parents[2]
+_PAUSE_S: Final = 0.05
+_PROBE_TIMEOUT_S: Final = 5.0
+
+
+def service_command(service: str) -> Sequence[str]:
+    """How a service is started: by this Python, from this code."""
+    return [sys.executable, "-m", "services.cli", "run", service]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the services are told of the stack around them."""
+
+    dsns: Mapping[str, str]
+    broker: Broker
+    topics_prefix: str
+    smtp_port: int
+    simulated: bool
+    pack: Path | None
+    roster: Path | None
+
+
+def service_environment(
+    service: str, port: int, around: Surroundings, master_key: str
+) -> dict[str, str]:
+    """Everything that a service finds in its environment."""
+    environment = {
+        # So that the service runs this code, wherever the stack was started from.
+        "PYTHONPATH": str(_CODE),
+        "PYTHONUNBUFFERED": "1",
+        "RECOURSE_DATABASE_DSN": around.dsns[service],
+        "RECOURSE_KEYS_DSN": around.dsns[KEYS],
+        "RECOURSE_MASTER_KEY": master_key,
+        "RECOURSE_KAFKA_BOOTSTRAP": around.broker.bootstrap,
+        "RECOURSE_KAFKA_PROFILE": around.broker.profile.value,
+        "RECOURSE_TOPICS_PREFIX": around.topics_prefix,
+        "RECOURSE_PARTITIONS": str(around.broker.profile.partitions),
+        "RECOURSE_HTTP_HOST": LOOPBACK,
+        "RECOURSE_HTTP_PORT": str(port),
+        "RECOURSE_SMTP_HOST": LOOPBACK,
+        "RECOURSE_SMTP_PORT": str(around.smtp_port),
+        "RECOURSE_ALLOW_LOCAL_WEBHOOKS": "true",
+    }
+    if around.simulated:
+        environment["RECOURSE_SIMULATED_CLOCK"] = "true"
+    if around.pack is not None:
+        environment["RECOURSE_PACKS_DIR"] = str(around.pack.resolve())
+    if around.roster is not None:
+        environment["RECOURSE_ROSTER_FILE"] = str(around.roster.resolve())
+    return scrubbed_environment(**environment)
+
+
+def supervised_services(
+    folder: StateFolder, around: Surroundings, command: ServiceCommand
+) -> dict[str, Supervised]:
+    """The services, not yet started."""
+    ports = folder.ports()
+    master_key = folder.master_key_file().read_text()
+    return {
+        service: _supervised(
+            service,
+            command(service),
+            service_environment(service, ports.port(service), around, master_key),
+            folder,
+        )
+        for service in SERVICES
+    }
+
+
+def service_clients(folder: StateFolder) -> dict[str, httpx.AsyncClient]:
+    """An HTTP client per service, with the service's address as its base URL."""
+    ports = folder.ports()
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
+    return {
+        service: httpx.AsyncClient(
+            base_url=f"http://{LOOPBACK}:{ports.port(service)}", limits=limits, trust_env=False
+        )
+        for service in SERVICES
+    }
+
+
+def _supervised(
+    service: str, command: Sequence[str], environment: Mapping[str, str], folder: StateFolder
+) -> Supervised:
+    spec = ProcessSpec(
+        name=service,
+        command=lambda: command,
+        environment=environment,
+        log_file=folder.logs / f"{service}.log",
+    )
+    ready_url = f"http://{LOOPBACK}:{environment['RECOURSE_HTTP_PORT']}/readyz"
+    return Supervised(spec, lambda: _until_ready(ready_url))
+
+
+async def _until_ready(url: str) -> None:
+    async with httpx.AsyncClient(trust_env=False, timeout=_PROBE_TIMEOUT_S) as client:
+        while not await _is_ready(client, url):
+            await asyncio.sleep(_PAUSE_S)
+
+
+async def _is_ready(client: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await client.get(url)).status_code == 200
+    except httpx.HTTPError:
+        return False
