@@ -117,8 +117,6 @@ def stop(clock: Clock, at: datetime, reason: str) -> Change:
     stopped = replace(
         clock, pauses=ended_pauses(clock.pauses, at), stopped_at=at, stop_reason=reason
     )
-        clock, pauses=ended_pauses(clock.pauses, at), stopped_at=at, stop_reason=reason
-    )
     return Change(stopped, Entry.STOPPED)
 
 

@@ -1,0 +1,142 @@
+"""A pack made ready to decide with: calendars compiled once, rungs by name.
+
+Owns: what the pack means for a lane, rung or category. Pure: reading files and digests is the
+business of `services/packs.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from schemas.case import PackPin
+from schemas.pack import Budget, CalendarRule, ClockRule, LaneRule, Pack, Rung
+from schemas.vocabulary import Category, Lane, RungReason, Side
+from services.escalation.core.calendar import BusinessTime, compile_calendar, parse_calendar
+from services.escalation.core.clock.budget import Budget as ClockBudget
+from services.escalation.core.clock.budget import Unit
+from services.escalation.core.clock.model import ClockSpec
+
+_MERGED_PARTS = ("shifts", "breaks", "surge_days")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One pack under one digest. Never changes while a case is pinned to it."""
+
+    pack: Pack
+    digest: str
+    calendars: Mapping[str, BusinessTime]
+
+    @cached_property
+    def pin(self) -> PackPin:
+        """What a case says of the policy it runs under."""
+        return PackPin(name=self.pack.name, version=self.pack.version, digest=self.digest)
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The zone in which people at the operator read instants."""
+        return ZoneInfo(self.pack.time_zone)
+
+    @cached_property
+    def rungs(self) -> Mapping[str, Rung]:
+        """The rungs by name."""
+        return {rung.name: rung for rung in self.pack.ladder.rungs}
+
+    @cached_property
+    def height(self) -> Mapping[str, int]:
+        """How high each rung stands, from 0."""
+        return {rung.name: height for height, rung in enumerate(self.pack.ladder.rungs)}
+
+    def lane(self, lane: Lane) -> LaneRule:
+        """The clocks of a lane."""
+        return self.pack.lanes[lane]
+
+    def clock_rule(self, lane: Lane, name: str) -> ClockRule | None:
+        """The rule of a lane's clock; None for clocks of rungs and promises."""
+        return next((rule for rule in self.lane(lane).clocks if rule.name == name), None)
+
+    def group(self, rung: str, category: Category) -> str:
+        """The group that owns a case of this category on a rung."""
+        rule = self.rungs[rung]
+        return rule.group_by_category.get(category, rule.group)
+
+    def rung_budget(self, rung: str, lane: Lane) -> Budget | None:
+        """How long a rung may take, the lane's own budget first."""
+        return self.lane(lane).rung_budgets.get(rung, self.rungs[rung].budget)
+
+    def acknowledge_within(self, rung: str, lane: Lane) -> Budget | None:
+        """How soon somebody on a rung must acknowledge, the lane's own budget first."""
+        return self.lane(lane).acknowledge_within.get(rung, self.rungs[rung].acknowledge_within)
+
+    def below(self, rung: str) -> str | None:
+        """The operator rung next below; None on the lowest."""
+        lower = [
+            rule.name
+            for rule in self.pack.ladder.rungs[: self.height[rung]]
+            if rule.side is Side.OPERATOR
+        ]
+        return lower[-1] if lower else None
+
+
+def compile_policy(pack: Pack, digest: str) -> Policy:
+    """The policy of a checked pack. Raises `InvalidCalendarError` with the calendar's name."""
+    calendars = {
+        name: compile_calendar(parse_calendar(_plain_calendar(name, rule, pack)))
+        for name, rule in pack.calendars.items()
+    }
+    return Policy(pack=pack, digest=digest, calendars=calendars)
+
+
+def breach_reason(rule: ClockRule) -> RungReason:
+    """Why a rung is entered when this clock is missed."""
+    return RungReason(rule.on_breach.reason)
+
+
+@lru_cache(maxsize=4096)
+def clock_spec(
+    name: str, budget: Budget, thresholds: tuple[int, ...], pauses: tuple[str, ...]
+) -> ClockSpec:
+    """The clock of a budget; one object per different rule."""
+    return ClockSpec(
+        name=name,
+        budget=clock_budget(budget),
+        pausable_for=frozenset(pauses),
+        thresholds=thresholds,
+    )
+
+
+def clock_budget(budget: Budget) -> ClockBudget:
+    """A pack's budget as the clock counts it."""
+    unit = Unit(budget.unit)
+    if isinstance(budget.amount, int):
+        return ClockBudget(unit, count=budget.amount)
+    return ClockBudget(unit, time=budget.amount)
+
+
+def _plain_calendar(name: str, rule: CalendarRule, pack: Pack) -> dict[str, Any]:
+    """The calendar as `parse_calendar` reads it: the rule's own days laid over those it uses."""
+    used = [pack.holiday_files[file] for file in rule.uses]
+    horizons = [str(file["horizon"]) for file in used if file.get("horizon")]
+    horizon = rule.horizon or (min(horizons) if horizons else None)
+    plain: dict[str, Any] = {
+        "name": name,
+        "version": pack.version,
+        "timezone": rule.time_zone,
+        "hours": rule.weekly,
+        "holidays": [*(day for file in used for day in file.get("holidays") or ()), *rule.holidays],
+        "make_up_days": _merged(used, "make_up_days", rule.working_days),
+        "horizon": horizon,
+    }
+    own: dict[str, Mapping[str, Any]] = {"shifts": rule.shifts, "breaks": rule.breaks}
+    return plain | {part: _merged(used, part, own.get(part, {})) for part in _MERGED_PARTS}
+
+
+def _merged(used: list[Mapping[str, Any]], part: str, own: Mapping[str, Any]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for file in used:
+        merged |= file.get(part) or {}
+    return merged | dict(own)
