@@ -47,6 +47,7 @@ def _instant(text: str) -> datetime:
 
 @app.command()
 def up(
+    *,
     json_line: Annotated[
         bool, typer.Option("--json", help="print one line of JSON when ready")
     ] = False,

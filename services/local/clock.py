@@ -63,9 +63,7 @@ def clock_target(body: Any, now: datetime) -> datetime:
     return target
 
 
-def next_stop(
-    now: datetime, target: datetime, dues: Iterable[datetime | None]
-) -> datetime | None:
+def next_stop(now: datetime, target: datetime, dues: Iterable[datetime | None]) -> datetime | None:
     """The earliest instant after `now` and not after `target` at which something is due.
 
     With nothing due between it is the target itself; None when the clock has arrived. What is due
@@ -78,4 +76,5 @@ def next_stop(
 
 
 def _pointed(detail: Any) -> dict[str, str]:
-    return {"pointer": "".join(f"/{part}" for part in detail["loc"][:1]), "detail": detail["msg"]}
+    pointer = "".join(f"/{part}" for part in detail["loc"][:1])
+    return {"pointer": pointer, "detail": detail["msg"].removeprefix("Value error, ")}

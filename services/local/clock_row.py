@@ -67,11 +67,12 @@ class ClockRow:
         while True:
             try:
                 await self._pool.execute(_SET_ALL.format(sets=sets), to)
-                return
             except _PASSING:
                 if time.monotonic() > deadline:
                     raise
                 await asyncio.sleep(_PAUSE_S)
+            else:
+                return
 
     async def _now_in(self, schema: str) -> datetime | None:
         if not await self._has_table(schema):
@@ -87,5 +88,6 @@ class ClockRow:
 @contextlib.asynccontextmanager
 async def opened(dsn: str) -> AsyncIterator[ClockRow]:
     """The clock of this database, by a superuser's DSN."""
-    async with asyncpg.create_pool(dsn, min_size=1, max_size=2) as pool:
+    # None kept at the least: the pool would log each try to restore it while the server restarts.
+    async with asyncpg.create_pool(dsn, min_size=0, max_size=2) as pool:
         yield ClockRow(pool)

@@ -87,9 +87,7 @@ class MailSink:
         self.port = port
         self._file = file
         self._now = now
-        self.mails: list[Mail] = []
-        if file.exists():
-            self.mails = [_from_line(line) for line in file.read_text().splitlines() if line]
+        self.mails = _remembered(file)
 
     async def handle_DATA(  # noqa: N802 (the name is aiosmtpd's)
         self, server: SMTP, session: Session, envelope: Envelope
@@ -123,12 +121,26 @@ def _body(message: EmailMessage, kind: str) -> str:
     part = message.get_body(preferencelist=(kind,))
     if part is None:
         return ""
-    content = part.get_content()
-    return content if isinstance(content, str) else ""
+    try:
+        return str(part.get_content())
+    except LookupError:
+        # A charset that Python does not know.
+        return bytes(part.get_payload(decode=True)).decode("utf-8", "replace")
 
 
 def _is_to(mail: Mail, address: str) -> bool:
     return address.casefold() in (recipient.casefold() for recipient in mail.to)
+
+
+def _remembered(file: Path) -> list[Mail]:
+    """What the file holds; a last line that a kill cut off is dropped, its mail unanswered."""
+    if not file.exists():
+        return []
+    text = file.read_text()
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        file.write_text(whole)
+    return [_from_line(line) for line in whole.split("\n") if line]
 
 
 def _from_line(line: str) -> Mail:

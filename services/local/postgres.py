@@ -19,8 +19,8 @@ from typing import Final
 
 import asyncpg
 
+from services.local.account import Account, let_others_pass, open_to_others, own_account
 from services.local.child import child_setup
-from services.local.account import Account, let_others_pass, own_account, open_to_others
 from services.local.faults import StartFailed
 from services.local.ports import LOOPBACK
 from services.local.process import ProcessSpec, Supervised, scrubbed_environment
@@ -152,12 +152,13 @@ def _initdb(data: Path, password: str, account: Account | None) -> None:
         [
             *(str(_binaries() / "initdb"), "-D", str(fresh), "-U", SUPERUSER, "-E", "UTF8"),
             *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
-            *("--auth=scram-sha-256", f"--pwfile={password_file}", "--no-sync", "--no-instructions"),
+            *("--auth=scram-sha-256", f"--pwfile={password_file}", "-N", "--no-instructions"),
         ],
         env=scrubbed_environment(HOME=str(data.parent), LC_ALL="C"),
         cwd=data.parent,
         capture_output=True,
         text=True,
+        check=False,
         preexec_fn=child_setup(account),
     )
     password_file.unlink()

@@ -144,7 +144,8 @@ class Supervised:
             try:
                 await self._spawn()
             except OSError as error:
-                log.error("%s cannot be started: %s", self.spec.name, error)
+                # A traceback would only show this line.
+                log.warning("%s cannot be started: %s", self.spec.name, error)
             self.restarts += 1
 
     async def _live_once(self) -> None:

@@ -70,9 +70,7 @@ async def _ground(
 ) -> _Ground:
     log.info("starting PostgreSQL and Kafka (%s), state in %s", options.kafka, folder.path)
     async with _started_together() as group:
-        server_start = group.create_task(
-            parts.enter_async_context(postgres.running(folder.path))
-        )
+        server_start = group.create_task(parts.enter_async_context(postgres.running(folder.path)))
         broker_start = group.create_task(parts.enter_async_context(_broker(options, folder)))
     server = server_start.result()
     dsns = await bootstrap(server, folder.passwords(ROLES))

@@ -91,7 +91,7 @@ async def _keep_short(
         try:
             length = await longest_partition(bootstrap, plan)
         except (KafkaError, OSError) as error:
-            log.debug("the broker did not say how long its partitions are: %s", error)
+            log.info("the broker did not say how long its partitions are: %s", error)
             continue
         if length >= longest:
             log.info("a partition of the embedded broker holds %d records", length)

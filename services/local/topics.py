@@ -50,10 +50,11 @@ async def create_topics(bootstrap: str, plan: TopicPlan) -> None:
     while True:
         try:
             await _create_once(bootstrap, plan)
-            return
         except (KafkaError, OSError) as error:
             log.debug("topics not yet created on %s: %s", bootstrap, error)
             await asyncio.sleep(_PAUSE_S)
+        else:
+            return
 
 
 async def longest_partition(bootstrap: str, plan: TopicPlan) -> int:

@@ -42,7 +42,8 @@ async def up(options: UpOptions) -> None:
     run = asyncio.create_task(_run(options))
     waiting = asyncio.create_task(ending.wait())
     await asyncio.wait((run, waiting), return_when=asyncio.FIRST_COMPLETED)
-    log.info("stopping")
+    if not run.done():
+        log.info("stopping")
     # Cancelling is the only end of the run, so that a signal during the start works alike.
     run.cancel()
     waiting.cancel()
@@ -77,7 +78,8 @@ def _refuse_beyond_loopback(host: str) -> None:
 def run_until_signal(options: UpOptions) -> int:
     """Run `up` with its log on stderr; the exit code, 1 with a message when it cannot start."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
-    for noisy in ("httpx", "aiokafka", "asyncio", "mail.log"):
+    # Each says several lines a second while what it talks to restarts; we say it once.
+    for noisy in ("httpx", "aiokafka", "asyncio", "mail.log", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
     try:
         uvloop.run(up(options))

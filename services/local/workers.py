@@ -117,7 +117,9 @@ def _supervised(
 
 async def _until_ready(url: str) -> None:
     async with httpx.AsyncClient(trust_env=False, timeout=_PROBE_TIMEOUT_S) as client:
-        while not await _is_ready(client, url):
+        while True:
+            if await _is_ready(client, url):
+                return
             await asyncio.sleep(_PAUSE_S)
 
 

@@ -36,7 +36,9 @@ class FakeService:
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        async with asyncpg.create_pool(os.environ["RECOURSE_DATABASE_DSN"], min_size=1, max_size=3) as pool:
+        async with asyncpg.create_pool(
+            os.environ["RECOURSE_DATABASE_DSN"], min_size=1, max_size=3
+        ) as pool:
             self.pool = pool
             await pool.execute(SCHEMA)
             worker = asyncio.create_task(self.work())
@@ -68,13 +70,18 @@ class FakeService:
 
     async def order(self, request: Request) -> Response:
         body = await request.json()
-        await self.pool.execute("insert into orders(due) values ($1::text::timestamptz)", body["due"])
+        await self.pool.execute(
+            "insert into orders(due) values ($1::text::timestamptz)", body["due"]
+        )
         return JSONResponse({"pid": os.getpid()}, status_code=201)
 
     async def orders(self, request: Request) -> Response:
         rows = await self.pool.fetch("select due, done_at from orders order by due")
         return JSONResponse(
-            [[at.isoformat() if at else None for at in (row["due"], row["done_at"])] for row in rows]
+            [
+                [at.isoformat() if at else None for at in (row["due"], row["done_at"])]
+                for row in rows
+            ]
         )
 
     async def environment(self, request: Request) -> Response:
@@ -84,8 +91,13 @@ class FakeService:
         return JSONResponse({"status": "ready"})
 
     async def openapi(self, request: Request) -> Response:
-        return JSONResponse({"openapi": "3.1.0", "info": {"title": self.name, "version": "1"},
-                             "paths": {PREFIX[self.name]: {"get": {}}, "/readyz": {"get": {}}}})
+        return JSONResponse(
+            {
+                "openapi": "3.1.0",
+                "info": {"title": self.name, "version": "1"},
+                "paths": {PREFIX[self.name]: {"get": {}}, "/readyz": {"get": {}}},
+            }
+        )
 
     async def stream(self, request: Request) -> Response:
         async def ticks() -> AsyncIterator[bytes]:
