@@ -125,7 +125,7 @@ class IdentityVerified(CaseEvent):
 
     event_name: ClassVar[str] = "identity.verified"
 
-    method: str
+    method: Annotated[str | None, PRIVATE] = None
 
 
 class CaseWaiting(CaseEvent):
@@ -210,7 +210,7 @@ class CaseResolved(CaseEvent):
 
     event_name: ClassVar[str] = "case.resolved"
 
-    outcome: str
+    outcome: Annotated[str | None, PRIVATE] = None
     summary: Annotated[str | None, PRIVATE] = None
 
 

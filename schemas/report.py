@@ -6,12 +6,14 @@ unsealed. Never decides what a report leads to.
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 from zoneinfo import available_timezones
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     EmailStr,
     Field,
@@ -107,7 +109,15 @@ class EvidenceRef(Model):
     name: ShortText | None = None
 
 
-Facts = Annotated[dict[FactName, Any], Field(max_length=100)]
+def _sendable(facts: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(facts, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError("holds what JSON in UTF-8 cannot carry") from error
+    return facts
+
+
+Facts = Annotated[dict[FactName, Any], Field(max_length=100), AfterValidator(_sendable)]
 
 
 class Report(Model):

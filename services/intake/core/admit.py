@@ -1,0 +1,124 @@
+"""Whether a report opens a case, is known already, or is one more contact of a case.
+
+Owns identity and collapse: the same report never opens a second case, and several contacts about
+one transaction of one customer within the pack's window are one case. Locks are the shell's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from schemas.case import CaseEvent, CaseOpened
+from schemas.report import Report
+from schemas.vocabulary import Status
+from services.intake.core import facts
+from services.intake.core.arrive import (
+    News,
+    actor_of,
+    arrive,
+    at_impossible_time,
+    contact_at,
+    reported_again,
+)
+from services.intake.core.evolve import opened
+from services.intake.core.lifecycle import Arrival
+from services.intake.core.outcome import Outcome, Reason, Refused
+from services.intake.core.state import Case, Policies, Policy, case_id
+from services.intake.core.triage import triage
+
+
+def admit(
+    report: Report,
+    *,
+    subject: UUID,
+    known: Case | None,
+    candidates: Sequence[Case],
+    policies: Policies,
+    now: datetime,
+) -> Outcome | Refused:
+    """The case that the report belongs to after it.
+
+    `known` is the case that its identity already belongs to; `candidates` are cases of the same
+    customer and transaction; `subject` is the opaque id of the customer.
+    """
+    if known is not None:
+        return Outcome(Reason.KNOWN, known)
+    refused = _impossible_time(report, now)
+    if refused is not None:
+        return refused
+    target = _collapses_into(report, candidates, policies.current.pack.collapse_window)
+    if target is not None:
+        return arrive(target, reported_again(report), policies.of(target), now)
+    return _open(report, subject, policies.current, now)
+
+
+def _impossible_time(report: Report, now: datetime) -> Refused | None:
+    refused = at_impossible_time(report.occurred_at, "/occurred_at", now)
+    if refused is None and report.contact.occurred_at is not None:
+        return at_impossible_time(report.contact.occurred_at, "/contact/occurred_at", now)
+    return refused
+
+
+_ENDED = frozenset({Status.CLOSED, Status.WITHDRAWN, Status.MERGED})
+
+
+def _collapses_into(report: Report, candidates: Sequence[Case], window: timedelta) -> Case | None:
+    """The oldest case that is not over, about the same matter, with a contact near enough."""
+    near = [case for case in candidates if _same_matter(report, case, window)]
+    return min(near, key=lambda case: (case.opened_at, case.id), default=None)
+
+
+def _same_matter(report: Report, case: Case, window: timedelta) -> bool:
+    if report.transaction is None or case.transaction is None or case.status in _ENDED:
+        return False
+    same = (case.customer.id, case.transaction.id) == (report.customer.id, report.transaction.id)
+    instants = [contact.occurred_at for contact in case.contacts]
+    return same and min(instants) - window <= contact_at(report) <= max(instants) + window
+
+
+def _open(report: Report, subject: UUID, policy: Policy, now: datetime) -> Outcome:
+    event = opening(report, subject, policy)
+    case = opened(case_id(report.source, report.external_id), event, now)
+    files = News(Arrival.EVIDENCE, Reason.OPENED, by=event.by, evidence=report.evidence)
+    outcome = arrive(case, files, policy, now)
+    assert isinstance(outcome, Outcome), "a case just opened takes evidence"  # noqa: S101
+    events: tuple[CaseEvent, ...] = (event, *outcome.events)
+    return Outcome(Reason.OPENED, outcome.case, events)
+
+
+def opening(report: Report, subject: UUID, policy: Policy) -> CaseOpened:
+    """The event that opens a case for a report; files follow with events of their own."""
+    found = triage(report, policy)
+    at = contact_at(report)
+    customer, money = report.customer, report.transaction
+    known = facts.Known(customer, money, report.facts, (), report.description)
+    actor = actor_of(report.contact, customer.id, customer.name)
+    return CaseOpened(
+        status=Status.OPEN,
+        by_role=actor.role,
+        by=actor,
+        data_subject=subject,
+        category=found.category,
+        severity=found.severity,
+        lane=found.lane,
+        triage=found.reasons,
+        policy=policy.pin,
+        channel=report.contact.channel,
+        occurred_at=at,
+        started_at=at,
+        identity_verified=customer.identity_verified,
+        locale=customer.locale,
+        time_zone=customer.time_zone,
+        amount=money.amount if money else None,
+        currency=money.currency if money else None,
+        missing_facts=facts.missing(policy.rule(found.category).facts, known),
+        source=report.source,
+        external_id=report.external_id,
+        customer=customer,
+        description=report.description,
+        contact=report.contact,
+        transaction=money,
+        facts=report.facts,
+    )

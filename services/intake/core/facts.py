@@ -1,0 +1,94 @@
+"""Which facts a case still lacks, and why the customer is asked for them.
+
+Owns the meaning of a fact's dotted name. What the operator already holds is never asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from schemas.pack import FactNeed, Texts
+from schemas.report import Customer, Transaction
+from services.intake.core.state import Case
+
+EVIDENCE: Final = "evidence."
+UNNAMED: Final = "evidence"
+_UNKNOWN: Final[tuple[Any, ...]] = (None, "", [], {})
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known about a case, as far as facts go; `evidence` holds the facts files prove."""
+
+    customer: Customer
+    transaction: Transaction | None
+    facts: Mapping[str, Any]
+    evidence: Collection[str]
+    description: str | None = None
+
+    def holds(self, fact: str) -> bool:
+        """Whether a fact is known: `False` and `0` are answers, an empty text is none."""
+        if fact == UNNAMED:
+            return bool(self.evidence)
+        if fact.startswith(EVIDENCE):
+            return fact in map(evidence_fact, self.evidence)
+        return self.facts.get(fact) not in _UNKNOWN or self._field(fact) not in _UNKNOWN
+
+    def _field(self, fact: str) -> Any:
+        owner, _, name = fact.partition(".")
+        match owner:
+            case "transaction":
+                return getattr(self.transaction, name, None)
+            case "customer":
+                return getattr(self.customer, name, None)
+            case "description" if not name:
+                return self.description
+            case _:
+                return None
+
+
+def evidence_fact(name: str) -> str:
+    """The fact that a file proves, with its prefix: `payment_receipt` means evidence of it."""
+    return name if name == UNNAMED or name.startswith(EVIDENCE) else EVIDENCE + name
+
+
+def missing(needs: Sequence[FactNeed], known: Known) -> tuple[str, ...]:
+    """The names of the needed facts that nobody has told us, in the pack's order."""
+    return tuple(need.fact for need in needs if not known.holds(need.fact))
+
+
+def of_case(case: Case, proved: Collection[str] | None = None) -> Known:
+    """What a case knows, with the facts that its files prove (or will prove: `proved`)."""
+    return Known(
+        customer=case.customer,
+        transaction=case.transaction,
+        facts=case.facts,
+        evidence=[file.fact for file in case.evidence] if proved is None else proved,
+        description=case.description,
+    )
+
+
+def explain(names: Collection[str], needs: Sequence[FactNeed], locale: str) -> list[dict[str, str]]:
+    """`[{"fact", "why"}]` for the missing facts, in the customer's language."""
+    return [
+        {"fact": need.fact, "why": in_language(need.why, locale)}
+        for need in needs
+        if need.fact in names
+    ]
+
+
+def in_language(texts: Texts, locale: str) -> str:
+    """The text for a locale: exactly it, else its language, else English, else any; "" if none."""
+    wanted = locale.replace("_", "-")
+    for tag in (wanted, wanted.partition("-")[0].lower(), "en"):
+        if tag in texts:
+            return texts[tag]
+    return next(iter(texts.values()), "")
+
+
+def answered_by_unnamed_file(missing_facts: Collection[str]) -> str:
+    """The fact that a file proves when nobody says which: the one that is missing, if only one."""
+    wanted = [fact for fact in missing_facts if fact.startswith(EVIDENCE)]
+    return wanted[0] if len(wanted) == 1 else UNNAMED

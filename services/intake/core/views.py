@@ -1,0 +1,81 @@
+"""The bodies that intake answers with: a new case, one case, a line of a list.
+
+Owns their shape (walkthrough, section 1). Reads the document only; never decides.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.intake.core import facts
+from services.intake.core.state import Case, ContactRecord, Policy
+
+Body = dict[str, Any]
+
+
+def summary(case: Case, position: str, policy: Policy) -> Body:
+    """What `POST /v1/cases` and every command answer."""
+    return {
+        "id": str(case.id),
+        "status": case.status,
+        "episode": case.episode,
+        "category": case.category,
+        "severity": case.severity,
+        "lane": case.lane,
+        "triage": _triage(case),
+        "missing_facts": missing_facts(case, policy),
+        "started_at": case.started_at.isoformat(),
+        "position": position,
+    }
+
+
+def whole(case: Case, position: str, policy: Policy) -> Body:
+    """What `GET /v1/cases/{id}` answers."""
+    document = case.model_dump(
+        mode="json", exclude={"subject", "triage", "missing_facts", "contacts"}
+    )
+    contacts = [_contact(record) for record in case.contacts]
+    return {**document, **summary(case, position, policy), "contacts": contacts}
+
+
+def line(
+    *, case_id: UUID, status: str, category: str, severity: str, lane: str, opened_at: datetime
+) -> Body:
+    """One item of `GET /v1/cases`."""
+    return {
+        "id": str(case_id),
+        "status": status,
+        "category": category,
+        "severity": severity,
+        "lane": lane,
+        "opened_at": opened_at.isoformat(),
+    }
+
+
+def missing_facts(case: Case, policy: Policy) -> list[dict[str, str]]:
+    """The missing facts with the reason for asking, in the customer's language."""
+    needs = policy.rule(case.category).facts
+    return facts.explain(case.missing_facts, needs, case.customer.locale)
+
+
+def _triage(case: Case) -> Body:
+    values = {"category": case.category, "severity": case.severity, "lane": case.lane}
+    return {
+        name: {"value": value, "reason": case.triage[name]}
+        for name, value in values.items()
+        if name in case.triage
+    }
+
+
+def _contact(record: ContactRecord) -> Body:
+    body = record.contact.model_dump(mode="json", exclude={"occurred_at"})
+    moved = {"moved_to": str(record.moved_to)} if record.moved_to else {}
+    return {
+        "id": str(record.id),
+        "occurred_at": record.occurred_at.isoformat(),
+        **body,
+        "description": record.description,
+        **moved,
+    }

@@ -1,0 +1,83 @@
+"""Only what is missing is asked for, in the customer's language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from schemas.pack import FactNeed
+from services.intake.core.facts import (
+    Known,
+    answered_by_unnamed_file,
+    explain,
+    in_language,
+    missing,
+)
+from tests.support.cases import CONTACTED, RECEIPT, TRANSACTION_ID, report
+
+
+def known(evidence: tuple[str, ...] = (), **changes: Any) -> Known:
+    read = report(**changes)
+    return Known(read.customer, read.transaction, read.facts, evidence, read.description)
+
+
+def need(fact: str) -> FactNeed:
+    return FactNeed(fact=fact, why={"en": "why"})
+
+
+@pytest.mark.parametrize(
+    ("fact", "held"),
+    [
+        ("transaction.id", True),
+        ("transaction.status", False),
+        ("customer.phone", True),
+        ("customer.nonsense", False),
+        ("description", True),
+        ("already_tried", True),
+        ("never_told", False),
+        ("evidence.payment_receipt", False),
+        ("evidence", False),
+    ],
+)
+def test_a_dotted_name_reads_its_place(fact: str, held: bool) -> None:
+    assert (missing([need(fact)], known()) == ()) is held
+
+
+@pytest.mark.parametrize("name", ["payment_receipt", "evidence.payment_receipt"])
+def test_a_file_proves_its_fact_with_or_without_prefix(name: str) -> None:
+    assert missing([RECEIPT], known((name,))) == ()
+
+
+def test_another_file_or_a_text_proves_nothing() -> None:
+    assert missing([RECEIPT], known(("id_card",)))
+    assert missing([RECEIPT], known(facts={"evidence.payment_receipt": "trust me"}))
+
+
+@pytest.mark.parametrize(("value", "held"), [(False, True), (0, True), ("", False), (None, False)])
+def test_no_is_an_answer_and_an_empty_text_is_none(value: Any, held: bool) -> None:
+    read = known(facts={"counterparty_contacted": value})
+    assert (missing([CONTACTED], read) == ()) is held
+
+
+def test_a_transaction_can_be_told_as_a_fact() -> None:
+    read = known(transaction=None, facts={"transaction.id": "tx-1"})
+    assert missing([TRANSACTION_ID], read) == ()
+
+
+@pytest.mark.parametrize(
+    ("locale", "text"), [("zh-CN", "中"), ("zh_TW", "中"), ("en-GB", "E"), ("fr", "E")]
+)
+def test_language_falls_back_to_english(locale: str, text: str) -> None:
+    assert in_language({"zh": "中", "en": "E"}, locale) == text
+
+
+def test_why_is_said_in_the_customers_language() -> None:
+    asked = explain(["evidence.payment_receipt"], [TRANSACTION_ID, RECEIPT], "zh-CN")
+    assert asked == [{"fact": "evidence.payment_receipt", "why": RECEIPT.why["zh"]}]
+
+
+def test_a_file_without_a_name_answers_the_only_missing_one() -> None:
+    assert answered_by_unnamed_file(["transaction.id", "evidence.a"]) == "evidence.a"
+    assert answered_by_unnamed_file(["evidence.a", "evidence.b"]) == "evidence"
+    assert answered_by_unnamed_file([]) == "evidence"
