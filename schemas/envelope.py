@@ -15,6 +15,7 @@ from uuid import UUID
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"
+Headers = Iterable[tuple[str, bytes | None]]
 _REQUIRED = ("ce_id", "ce_source", "ce_type", "ce_specversion")
 
 
@@ -45,7 +46,13 @@ class Envelope:
     def digest(self) -> bytes:
         """SHA-256 over id, type, sequence, after, recordedat, prevhash and value."""
         return chain_hash(
-            self.id, self.type, self.sequence, self.after, self.recordedat, self.prevhash, self.value
+            self.id,
+            self.type,
+            self.sequence,
+            self.after,
+            self.recordedat,
+            self.prevhash,
+            self.value,
         )
 
 
@@ -96,7 +103,7 @@ def to_headers(event: Envelope) -> list[tuple[str, bytes]]:
     return [(name, text.encode()) for name, text in headers.items()]
 
 
-def from_headers(headers: Iterable[tuple[str, bytes | None]], value: bytes) -> Envelope:
+def from_headers(headers: Headers, value: bytes) -> Envelope:
     """The event that these headers and this value carry.
 
     Raises `EnvelopeError` naming the header when one is missing or cannot be read.
@@ -115,7 +122,7 @@ def from_headers(headers: Iterable[tuple[str, bytes | None]], value: bytes) -> E
     )
 
 
-def header_texts(headers: Iterable[tuple[str, bytes | None]]) -> Mapping[str, str]:
+def header_texts(headers: Headers) -> Mapping[str, str]:
     """The CloudEvents attributes as text; other headers are ignored, broken ones are an error."""
     texts: dict[str, str] = {}
     for name, raw in headers:

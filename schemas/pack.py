@@ -165,6 +165,8 @@ class Pack(Model):
     name: Name
     version: str
     title: Texts
+    time_zone: str = "UTC"
+    """The IANA zone in which instants of a case are shown to people at the operator."""
     collapse_window: timedelta
     stale_grace: timedelta
     categories: dict[Category, CategoryRule]

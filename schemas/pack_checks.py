@@ -1,0 +1,143 @@
+"""What a well-formed pack may still get wrong: names that point nowhere, rungs that cannot work.
+
+Owns these cross-checks and their wording (what is wrong, what to write instead). Pure; whoever
+loads a pack turns the places into lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import NamedTuple
+from zoneinfo import available_timezones
+
+from schemas.pack import Budget, ClockRule, Pack, Rung
+from schemas.vocabulary import Category, Lane, RungReason, Side
+
+Place = tuple[str | int, ...]
+DAY_UNITS = ("business_days", "calendar_days", "weeks", "months")
+
+
+class PackProblem(NamedTuple):
+    """One mistake: where it stands in the pack, and what to write instead."""
+
+    place: Place
+    message: str
+
+
+def cross_check(pack: Pack) -> Iterator[PackProblem]:
+    """Every mistake that the model alone cannot see, in the order of the file."""
+    if pack.time_zone not in available_timezones():
+        yield PackProblem(("time_zone",), _unknown("IANA time zone", pack.time_zone, ()))
+    yield from _calendars(pack)
+    yield from _lanes(pack)
+    yield from _ladder(pack)
+    for category in Category:
+        if category not in pack.categories:
+            yield PackProblem(("categories",), f"category {category.value} is missing: add it")
+
+
+def _calendars(pack: Pack) -> Iterator[PackProblem]:
+    for name, rule in pack.calendars.items():
+        for position, used in enumerate(rule.uses):
+            if used not in pack.holiday_files:
+                found = _unknown("holiday file", used, pack.holiday_files)
+                yield PackProblem(("calendars", name, "uses", position), found)
+
+
+def _lanes(pack: Pack) -> Iterator[PackProblem]:
+    rungs = [rung.name for rung in pack.ladder.rungs]
+    for lane in Lane:
+        if lane not in pack.lanes:
+            yield PackProblem(("lanes",), f"lane {lane.value} is missing: give it its clocks")
+    for lane, rule in pack.lanes.items():
+        place: Place = ("lanes", lane.value)
+        for position, clock in enumerate(rule.clocks):
+            yield from _clock(pack, clock, (*place, "clocks", position), rungs)
+        for part in ("rung_budgets", "acknowledge_within"):
+            budgets: dict[str, Budget] = getattr(rule, part)
+            for rung, budget in budgets.items():
+                if rung not in rungs:
+                    yield PackProblem((*place, part, rung), _unknown("rung", rung, rungs))
+                yield from _budget(pack, budget, (*place, part, rung))
+
+
+def _clock(pack: Pack, clock: ClockRule, place: Place, rungs: list[str]) -> Iterator[PackProblem]:
+    yield from _budget(pack, clock.budget, (*place, "budget"))
+    breach = clock.on_breach
+    if breach.escalate_to is not None and breach.escalate_to not in rungs:
+        found = _unknown("rung", breach.escalate_to, rungs)
+        yield PackProblem((*place, "on_breach", "escalate_to"), found)
+    reasons = [reason.value for reason in RungReason]
+    if breach.reason not in reasons:
+        found = _unknown("reason", breach.reason, reasons)
+        yield PackProblem((*place, "on_breach", "reason"), found)
+    if clock.kind == "statutory" and clock.citation is None:
+        yield PackProblem(place, "a statutory clock needs its citation: name the law and section")
+
+
+def _ladder(pack: Pack) -> Iterator[PackProblem]:
+    rungs = {rung.name: rung for rung in pack.ladder.rungs}
+    for part in ("entry", "reopen_entry"):
+        entry: str = getattr(pack.ladder, part)
+        if entry not in rungs:
+            yield PackProblem(("ladder", part), _unknown("rung", entry, rungs))
+        elif rungs[entry].side is Side.CUSTOMER:
+            found = f"{entry} is only offered: enter on an operator rung"
+            yield PackProblem(("ladder", part), found)
+    for position, rung in enumerate(pack.ladder.rungs):
+        place: Place = ("ladder", "rungs", position)
+        if rungs[rung.name] is not rung:
+            yield PackProblem((*place, "name"), f"rung {rung.name} stands twice: rename one")
+        yield from _rung(pack, rung, place, rungs)
+
+
+def _rung(pack: Pack, rung: Rung, place: Place, rungs: dict[str, Rung]) -> Iterator[PackProblem]:
+    if rung.then is not None and rung.then not in rungs:
+        yield PackProblem((*place, "then"), _unknown("rung", rung.then, rungs))
+    elif rung.then is not None and _comes_round(rung, rungs):
+        yield PackProblem((*place, "then"), f"from {rung.name} the ladder comes back to itself")
+    for group in (rung.group, *rung.group_by_category.values()):
+        if group not in pack.groups:
+            yield PackProblem((*place, "group"), _unknown("group", group, pack.groups))
+    yield from _offer(pack, rung, place)
+    for name in ("budget", "acknowledge_within"):
+        budget: Budget | None = getattr(rung, name)
+        if budget is not None:
+            yield from _budget(pack, budget, (*place, name))
+
+
+def _offer(pack: Pack, rung: Rung, place: Place) -> Iterator[PackProblem]:
+    if rung.side is Side.CUSTOMER and rung.offer is None:
+        yield PackProblem(place, f"customer rung {rung.name} needs an offer: wording and expiry")
+    if rung.offer is None:
+        return
+    if rung.side is Side.OPERATOR:
+        yield PackProblem((*place, "offer"), "an operator rung is entered, not offered: drop it")
+    yield from _budget(pack, rung.offer.expires_after, (*place, "offer", "expires_after"))
+
+
+def _comes_round(rung: Rung, rungs: dict[str, Rung]) -> bool:
+    seen: set[str] = set()
+    at: Rung | None = rung
+    while at is not None and at.name not in seen:
+        seen.add(at.name)
+        at = rungs.get(at.then) if at.then is not None else None
+    return at is not None
+
+
+def _budget(pack: Pack, budget: Budget, place: Place) -> Iterator[PackProblem]:
+    if budget.calendar not in pack.calendars:
+        found = _unknown("calendar", budget.calendar, pack.calendars)
+        yield PackProblem((*place, "calendar"), found)
+    counted = budget.unit in DAY_UNITS
+    if counted != isinstance(budget.amount, int):
+        wanted = "a whole number such as 2" if counted else "a duration such as PT15M"
+        yield PackProblem((*place, "amount"), f"unit {budget.unit} counts {wanted}")
+    elif budget.amount <= (0 if isinstance(budget.amount, int) else timedelta(0)):  # type: ignore[operator]  # both sides have the type of amount
+        yield PackProblem((*place, "amount"), "a budget must be longer than nothing")
+
+
+def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    choice = ", ".join(sorted(known))
+    return f"there is no {kind} {name!r}" + (f": write one of {choice}" if choice else "")

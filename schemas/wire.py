@@ -1,0 +1,195 @@
+"""The codec of our events: how they become bytes and back. Handed to the kit, which knows none.
+
+Owns upcasting (old versions of a value become the newest) and what the control events mean.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from schemas import envelope, topics
+from schemas.control import (
+    DeadLettered,
+    ResendRequested,
+    StreamConfirmed,
+    StreamHeartbeat,
+)
+from schemas.envelope import Envelope, EnvelopeError, Headers
+
+Upcast = Callable[[dict[str, Any]], dict[str, Any]]
+STRUCTURED: Final = "application/cloudevents+json"
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignMessage:
+    """A message of a topic that others write; `type` is the bare name (`case.reported`)."""
+
+    id: str
+    source: str
+    type: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A consumer has applied everything of a topic recorded before `t`."""
+
+    consumer: str
+    topic: str
+    t: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ResendWanted:
+    """A consumer misses events of a case."""
+
+    topic: str
+    entity: UUID
+    first: int
+    last: int
+
+
+class Wire:
+    """The codec. `upcasts` maps a type of an older version to the step to the next one."""
+
+    def __init__(self, upcasts: Mapping[str, tuple[str, Upcast]] | None = None) -> None:
+        self._upcasts = upcasts or {}
+
+    def make(
+        self,
+        id: UUID,  # CloudEvents' own name
+        source: str,
+        type: str,
+        subject: UUID | None,
+        sequence: int,
+        after: str,
+        recordedat: datetime,
+        prevhash: bytes,
+        value: bytes,
+    ) -> Envelope:
+        """An envelope from its parts."""
+        return Envelope(id, source, type, subject, sequence, after, recordedat, prevhash, value)
+
+    def decode(self, headers: Headers, value: bytes) -> Envelope:
+        """One of our events. Raises `EnvelopeError`."""
+        return envelope.from_headers(headers, value)
+
+    def decode_foreign(self, headers: Headers, value: bytes) -> ForeignMessage:
+        """Somebody else's CloudEvent, in binary or structured mode. Raises `ValueError`."""
+        kind = next((raw for name, raw in headers if name.lower() == "content-type"), None)
+        if kind is not None and kind.startswith(STRUCTURED.encode()):
+            return _structured(value)
+        texts = envelope.header_texts(headers)
+        name = topics.foreign_name(texts["ce_type"])
+        return ForeignMessage(texts["ce_id"], texts["ce_source"], name, value)
+
+    def headers(self, event: Envelope) -> list[tuple[str, bytes]]:
+        """The Kafka headers of an event."""
+        return envelope.to_headers(event)
+
+    def dump_value(self, public: Mapping[str, Any], sealed: Mapping[str, str] | None) -> bytes:
+        """The value's bytes."""
+        return topics.dump_value(public, sealed)
+
+    def parse_value(self, value: bytes) -> tuple[dict[str, Any], dict[str, str] | None]:
+        """The public fields, and the sealed half if there is one. Raises `UnreadableValue`."""
+        content = topics.parse_value(value)
+        sealed = content.pop(topics.SEALED_FIELD, None)
+        if sealed is not None and not isinstance(sealed, dict):
+            raise topics.UnreadableValue("the sealed half is not an object")
+        return content, sealed
+
+    def known_type(self, type_name: str) -> bool:
+        """Whether this release knows the type; others advance the sequence without effect."""
+        return type_name in self._upcasts or topics.event_class(type_name) is not None
+
+    def upcast(self, type_name: str, data: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """The newest type and data that an older one stands for."""
+        content = dict(data)
+        while type_name in self._upcasts:
+            type_name, step = self._upcasts[type_name]
+            content = step(content)
+        return type_name, content
+
+    def check(self, type_name: str, data: Mapping[str, Any]) -> None:
+        """Raise pydantic's `ValidationError` (a `ValueError`) if the data is not of its type."""
+        newest, content = self.upcast(type_name, data)
+        known = topics.event_class(newest)
+        if known is not None:
+            known.model_validate(content)
+
+    def parse_after(self, text: str) -> dict[str, int]:
+        """The positions of an `after`. Raises `EnvelopeError`."""
+        return envelope.parse_after(text)
+
+    def format_after(self, positions: Mapping[str, int]) -> str:
+        """The opposite of `parse_after`."""
+        return envelope.format_after(positions)
+
+    def heartbeat(self, t: datetime, stopped: Sequence[UUID]) -> StreamHeartbeat:
+        """What a relay says each second."""
+        return StreamHeartbeat(t=t, stopped=tuple(stopped))
+
+    def heartbeat_instant(self, event: Envelope) -> datetime | None:
+        """The instant of a heartbeat; None for any other event. Raises `ValueError`."""
+        if event.type != StreamHeartbeat.type_name():
+            return None
+        return StreamHeartbeat.model_validate_json(event.value).t
+
+    def confirmation(self, consumer: str, topic: str, t: datetime) -> StreamConfirmed:
+        """What a consumer says now and then."""
+        return StreamConfirmed(consumer=consumer, topic=topic, t=t)
+
+    def resend_request(
+        self, consumer: str, topic: str, entity: UUID, first: int, last: int
+    ) -> ResendRequested:
+        """What a consumer asks when a gap does not close."""
+        return ResendRequested(
+            consumer=consumer, topic=topic, case_id=entity, from_sequence=first, to_sequence=last
+        )
+
+    def read_control(self, event: Envelope) -> Confirmed | ResendWanted | None:
+        """What a control event means; None for one this release does not know."""
+        if event.type == StreamConfirmed.type_name():
+            confirmed = StreamConfirmed.model_validate_json(event.value)
+            return Confirmed(confirmed.consumer, confirmed.topic, confirmed.t)
+        if event.type == ResendRequested.type_name():
+            wanted = ResendRequested.model_validate_json(event.value)
+            return ResendWanted(
+                wanted.topic, wanted.case_id, wanted.from_sequence, wanted.to_sequence
+            )
+        return None
+
+    def dead_lettered(
+        self,
+        hash: str,
+        reason: str,
+        topic: str,
+        part: int,
+        offset: int,
+        entity: UUID | None,
+    ) -> DeadLettered:
+        """The announcement of a dead letter; never its bytes."""
+        return DeadLettered(
+            hash=hash, reason=reason, topic=topic, partition=part, offset=offset, case_id=entity
+        )
+
+
+def _structured(value: bytes) -> ForeignMessage:
+    content = topics.parse_value(value)
+    missing = [name for name in ("id", "source", "type", "data") if not content.get(name)]
+    if missing:
+        raise EnvelopeError(f"attribute {missing[0]} is missing")
+    if content.get("specversion") != envelope.SPEC_VERSION:
+        raise EnvelopeError(f"specversion is not {envelope.SPEC_VERSION}")
+    return ForeignMessage(
+        str(content["id"]),
+        str(content["source"]),
+        topics.foreign_name(str(content["type"])),
+        json.dumps(content["data"], ensure_ascii=False).encode(),
+    )

@@ -1,0 +1,247 @@
+"""The bus: the only place that speaks to FastStream and aiokafka, and sets all their policies.
+
+Their defaults lose messages: at most once, `latest`, one partition, replies to topics that a
+stranger names, a whole batch lost for one undecodable header. Owns the subscriber, its parser and
+decoder, start with retries, the watch over position and fetches. Never decides about a record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import ConsumerRebalanceListener, TopicPartition
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
+
+from services.kit import telemetry
+from services.kit.db import RETRYABLE_ERRORS
+from services.kit.settings import Settings
+from services.kit.wire import Record
+
+_log = structlog.get_logger(__name__)
+Handler = Callable[[Sequence[Record]], Awaitable[None]]
+
+_PROFILES: dict[str, dict[str, Any]] = {
+    # Tansu's JoinGroup always takes half a session, and its long poll sleeps half its wait.
+    "embedded": {
+        "session_timeout_ms": 2000,
+        "heartbeat_interval_ms": 500,
+        "rebalance_timeout_ms": 10_000,
+        "fetch_max_wait_ms": 50,
+        "batch_timeout_ms": 20,
+    },
+    "apache": {
+        "session_timeout_ms": 6000,
+        "heartbeat_interval_ms": 2000,
+        "rebalance_timeout_ms": 60_000,
+        "fetch_max_wait_ms": 500,
+        "batch_timeout_ms": 100,
+    },
+}
+
+
+async def without_headers(records: Any, original: Callable[[Any], Awaitable[Any]]) -> Any:
+    """FastStream's parser reads every header as UTF-8: hand it none, keep the originals.
+
+    One record is enough for it; the whole batch stays in `raw_message`.
+    """
+    message = await original((dataclasses.replace(records[0], headers=(), value=b""),))
+    message.raw_message = records
+    return message
+
+
+async def raw_records(message: Any) -> Any:
+    """No decoding by FastStream: one bad JSON must not lose its batch. We decode one by one."""
+    return message.raw_message
+
+
+class Drain(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is untyped
+    """Holds a rebalance until the batch in flight is committed, within bounds."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def begin(self) -> None:
+        """A batch is being handled."""
+        self._idle.clear()
+
+    def end(self) -> None:
+        """It is done."""
+        self._idle.set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a batch is being handled now."""
+        return not self._idle.is_set()
+
+    async def on_partitions_revoked(self, revoked: Any) -> None:
+        """Called before the group moves partitions away."""
+        try:
+            await asyncio.wait_for(self._idle.wait(), self._timeout_s)
+            await asyncio.sleep(0.05)  # lets the commit that follows the handler run
+        except TimeoutError:
+            _log.warning("drain_timeout", partitions=len(revoked))
+
+    async def on_partitions_assigned(self, assigned: Any) -> None:
+        """Called when partitions have come."""
+
+
+class Bus:
+    """The consumer side of one service: one group, one subscriber, all its topics."""
+
+    def __init__(self, settings: Settings, group: str, topics: Sequence[str], handler: Handler):
+        self._settings = settings
+        self._profile = _PROFILES[settings.kafka_profile]
+        self._group = f"{settings.topics_prefix}{group}"
+        self._topics = [settings.topics_prefix + topic for topic in topics]
+        self._handler = handler
+        self._drain = Drain(self._profile["rebalance_timeout_ms"] / 2000)
+        self._broker: KafkaBroker | None = None
+        self._subscriber: Any = None
+        self._task: asyncio.Task[None] | None = None
+        self.failed = False
+
+    def start(self) -> None:
+        """Begin connecting, in a task of its own: a broker that is away is waited for."""
+        self._task = asyncio.create_task(self._start_with_retries(), name="bus")
+
+    async def stop(self) -> None:
+        """Finish the batch in flight, commit, leave the group."""
+        if self._task is not None:
+            self._task.cancel()
+        if self._broker is not None:
+            await self._broker.stop()
+            self._broker = None
+        telemetry.UP.labels(part="consumer").set(0)
+
+    async def restart(self) -> None:
+        """Forget every position in memory and join anew (the broker lost its memory)."""
+        await self.stop()
+        self.start()
+
+    async def _start_with_retries(self) -> None:
+        pause_s = 0.2
+        while True:
+            self._broker, self._subscriber = self._build()
+            try:
+                await self._broker.start()
+            except Exception as error:  # aiokafka tries its bootstrap list once, then raises
+                _log.warning("broker_unreachable", error=type(error).__name__)
+                await self._broker.stop()
+                await asyncio.sleep(pause_s)
+                pause_s = min(5.0, pause_s * 2)
+            else:
+                telemetry.UP.labels(part="consumer").set(1)
+                return
+
+    def _build(self) -> tuple[KafkaBroker, Any]:
+        broker = KafkaBroker(
+            self._settings.kafka_bootstrap.split(","),
+            client_id=self._group,
+            security=security(self._settings),
+            logger=logging.getLogger("faststream"),
+            graceful_timeout=15.0,
+            allow_auto_create_topics=False,
+        )
+        subscriber = broker.subscriber(
+            *self._topics,
+            group_id=self._group,
+            batch=True,
+            max_records=self._settings.batch_records,
+            ack_policy=AckPolicy.NACK_ON_ERROR,
+            auto_offset_reset="earliest",
+            no_reply=True,
+            parser=without_headers,
+            decoder=raw_records,
+            listener=self._drain,
+            **self._profile,
+        )
+        subscriber(self._on_batch)
+        return broker, subscriber
+
+    async def _on_batch(self, message: KafkaMessage) -> None:
+        if self.failed:
+            await asyncio.sleep(1)
+            raise RuntimeError("this consumer has stopped; its log says why")
+        self._drain.begin()
+        try:
+            await self._handler(message.raw_message)
+        except RETRYABLE_ERRORS:
+            raise  # patience is over: the batch comes again
+        except Exception:
+            _log.critical("consumer_stopped", group=self._group, exc_info=True)
+            self.failed = True
+            telemetry.UP.labels(part="consumer").set(0)
+            raise
+        finally:
+            self._drain.end()
+
+    @property
+    def _consumer(self) -> Any:
+        return getattr(self._subscriber, "consumer", None)
+
+    def well(self) -> bool:
+        """Whether the group has given us partitions (a surplus replica has none, and is well)."""
+        consumer = self._consumer
+        if consumer is None or self.failed or self._task is None or not self._task.done():
+            return False
+        return consumer._coordinator is not None and not consumer._coordinator.need_rejoin(
+            consumer._subscription.subscription
+        )
+
+    def fetched_at(self) -> dict[TopicPartition, tuple[int, bool]]:
+        """For each partition: when its last fetch was answered (unix ms), and whether empty.
+
+        Empty means that nothing lies between our position and the end that this fetch saw.
+        """
+        consumer = self._consumer
+        if consumer is None:
+            return {}
+        subscription = consumer._subscription.subscription
+        assignment = subscription.assignment if subscription else None
+        if assignment is None:
+            return {}
+        found = {}
+        for partition in assignment.tps:
+            state = assignment.state_value(partition)
+            position = state._position
+            empty = (
+                state.highwater is not None
+                and position is not None
+                and (position >= state.highwater)
+            )
+            found[partition] = (state.timestamp or 0, empty and not self._drain.busy)
+        return found
+
+
+def security(settings: Settings) -> BaseSecurity | None:
+    """TLS and SASL as the settings say."""
+    protocol = settings.kafka_security_protocol
+    if protocol == "PLAINTEXT":
+        return None
+    context = None
+    if protocol.endswith("SSL"):
+        context = ssl.create_default_context(cafile=settings.kafka_ca_file)
+    if not protocol.startswith("SASL"):
+        return BaseSecurity(ssl_context=context, use_ssl=True)
+    mechanisms = {
+        "PLAIN": SASLPlaintext,
+        "SCRAM-SHA-256": SASLScram256,
+        "SCRAM-SHA-512": SASLScram512,
+    }
+    secret = settings.kafka_sasl_password
+    return mechanisms[settings.kafka_sasl_mechanism](
+        username=settings.kafka_sasl_username or "",
+        password=secret.get_secret_value() if secret else "",
+        ssl_context=context,
+        use_ssl=context is not None,
+    )

@@ -1,0 +1,98 @@
+"""The batch consumer: one batch, one transaction; a poison message stops one entity, no more.
+
+Owns order, parking, dead letters and halving. The offsets are committed by the bus after
+`handle` returns; whatever is delivered again meets the gap rule. Knows no broker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from services.kit import telemetry
+from services.kit.batch import Batch
+from services.kit.db import DATA_ERRORS, RETRYABLE_ERRORS
+from services.kit.entities import Logic
+from services.kit.foreign import ForeignLogic
+from services.kit.sorting import Bad, Reader, Sequenced, Sorted, Stranger, sort_all
+from services.kit.unit import Entities
+from services.kit.wire import Record
+
+_log = structlog.get_logger(__name__)
+_BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """Takes batches of records for one service."""
+
+    name: str
+    entities: Entities
+    reader: Reader
+    logic: Logic | None = None
+    foreign: ForeignLogic | None = None
+    patience_s: float = 45.0
+
+    async def handle(self, records: Sequence[Record]) -> None:
+        """Take a batch whole. Raises only what no retry can mend, or after `patience_s`."""
+        items = sort_all(self.reader, records)
+        await self._with_retries(items)
+
+    async def _with_retries(self, items: Sequence[Sorted]) -> None:
+        deadline = asyncio.get_running_loop().time() + self.patience_s
+        for attempt in range(10_000):
+            try:
+                return await self._take_or_halve(items)
+            except RETRYABLE_ERRORS as error:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+                telemetry.RETRIES.labels(reason=type(error).__name__).inc()
+                _log.warning("batch_retry", error=type(error).__name__, attempt=attempt)
+                await asyncio.sleep(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
+        return None
+
+    async def _take_or_halve(self, items: Sequence[Sorted]) -> None:
+        try:
+            await self._take(items)
+        except DATA_ERRORS as error:
+            groups = _by_entity(items)
+            if len(groups) > 1:
+                _log.warning("batch_halved", error=type(error).__name__, entities=len(groups))
+                middle = len(groups) // 2
+                await self._take_or_halve([item for group in groups[:middle] for item in group])
+                await self._take_or_halve([item for group in groups[middle:] for item in group])
+            elif len(items) > 1:
+                await self._take_or_halve(items[:1])
+                await self._take_or_halve(items[1:])
+            else:
+                await self._take([_condemned(items[0], error)])
+
+    async def _take(self, items: Sequence[Sorted]) -> None:
+        async with self.entities.transaction() as unit:
+            batch = Batch(unit, self.entities.streams, self.reader, self.logic, self.foreign)
+            await batch.take(items)
+        batch.count()
+
+
+def _by_entity(items: Sequence[Sorted]) -> list[list[Sorted]]:
+    """Items grouped so that those of one entity stay together and in order."""
+    groups: dict[object, list[Sorted]] = {}
+    for number, item in enumerate(items):
+        key: object = item.entity if isinstance(item, Sequenced) else number
+        groups.setdefault(key, []).append(item)
+    return list(groups.values())
+
+
+def _condemned(item: Sorted, error: BaseException) -> Sorted:
+    """The one item that the database refuses, as a dead letter."""
+    if isinstance(item, Sequenced):
+        return Bad(
+            item.record, item.topic, "refused_by_database", type(error).__name__,
+            item.entity, item.event.sequence,
+        )  # fmt: skip
+    if isinstance(item, Stranger):
+        return Bad(item.record, item.topic, "refused_by_database", type(error).__name__)
+    raise error

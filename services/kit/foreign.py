@@ -1,0 +1,88 @@
+"""Messages of topics that others write: deduplicated by (source, id), patient with the unknown.
+
+Owns the identity of a foreign message and what becomes of one that cannot be decided yet.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, Protocol
+from uuid import UUID, uuid5
+
+from services.kit.entities import Incoming
+from services.kit.faults import Poison, Postpone
+from services.kit.sorting import Stranger
+from services.kit.unit import QUERIES, Unit
+from services.kit.wire import pack, record_hash
+
+NAMESPACE: Final = UUID("7a0e2c52-93a5-5a7d-9d0f-3f6b2f0c5d11")
+Outcome = Poison | Postpone | None
+
+
+class ForeignLogic(Protocol):
+    """What a service that reads foreign topics gives the kit: one outcome for each message."""
+
+    async def on_foreign(self, unit: Unit, incoming: Sequence[Incoming]) -> Sequence[Outcome]: ...
+
+
+def message_id(source: str, id: str) -> UUID:
+    """The UUID that stands for a foreign message's (source, id)."""
+    return uuid5(NAMESPACE, f"{source}\x00{id}")
+
+
+def to_incoming(item: Stranger, real_now: datetime) -> Incoming | Poison:
+    """The message as the service sees it, or why it can't be read."""
+    try:
+        data: Any = json.loads(item.message.value)
+    except (ValueError, RecursionError) as error:
+        return Poison("not_json", str(error)[:200])
+    if not isinstance(data, dict):
+        return Poison("not_an_object", "the value must be a JSON object")
+    return Incoming(
+        topic=item.topic,
+        partition=item.record.partition,
+        id=message_id(item.message.source, item.message.id),
+        source=item.message.source,
+        type=item.message.type,
+        sequence=0,
+        recordedat=real_now,
+        data=data,
+        real_now=real_now,
+    )
+
+
+async def unseen(unit: Unit, items: Sequence[Stranger]) -> list[Stranger]:
+    """Those that were never taken; marks them as seen in this transaction."""
+    first = {(item.message.source, item.message.id): item for item in reversed(items)}
+    if not first:
+        return []
+    keys = sorted(first)
+    rows = await unit.conn.fetch(
+        QUERIES["see_foreign"], [key[0] for key in keys], [key[1] for key in keys]
+    )
+    new = {(row["source"], row["id"]) for row in rows}
+    return [item for key, item in first.items() if key in new][::-1]
+
+
+async def keep_waiting(unit: Unit, items: Sequence[tuple[Stranger, str]]) -> None:
+    """Keep messages whose time has not come, and forget that they were seen."""
+    if not items:
+        return
+    records = [item.record for item, _ in items]
+    hashes = [record_hash(record) for record in records]
+    await unit.conn.execute(
+        QUERIES["wait_foreign"],
+        hashes,
+        [item.topic for item, _ in items],
+        [record.partition for record in records],
+        [record.offset for record in records],
+        [unit.sealer.seal_raw(pack(r), h) for r, h in zip(records, hashes, strict=True)],
+        [reason for _, reason in items],
+    )
+    await unit.conn.execute(
+        QUERIES["forget_foreign"],
+        [item.message.source for item, _ in items],
+        [item.message.id for item, _ in items],
+    )

@@ -1,0 +1,130 @@
+"""HTTP as every service speaks it: problem documents (RFC 9457), pages with cursors.
+
+Owns the shape of errors. Details never quote what the caller sent: it may be personal.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from services.kit.db import RETRYABLE_ERRORS
+from services.kit.faults import Behind, Invalid, NotFound, Refused
+
+_log = structlog.get_logger(__name__)
+_TYPE = "https://recourse.invalid/problems/"
+
+
+class Problem(JSONResponse):
+    """`application/problem+json`."""
+
+    media_type = "application/problem+json"
+
+
+def problem(status: int, kind: str, title: str, **members: Any) -> Problem:
+    """A problem document; `kind` ends its type URI, `members` are further members."""
+    content = {"type": _TYPE + kind, "title": title, "status": status}
+    return Problem({**content, **{k: v for k, v in members.items() if v}}, status_code=status)
+
+
+def pointer(location: Sequence[str | int], body: Any) -> str:
+    """The JSON pointer of a validation error's location.
+
+    pydantic puts the tag of a tagged union into the location; what is not in the body is left out,
+    except the last part, which may be the missing field itself.
+    """
+    parts: list[str] = []
+    current = body
+    for number, part in enumerate(location):
+        last = number == len(location) - 1
+        inside = _has(current, part)
+        if inside or last:
+            parts.append(str(part).replace("~", "~0").replace("/", "~1"))
+        if inside:
+            current = current[part]
+    return "/" + "/".join(parts) if parts else ""
+
+
+def _has(current: Any, part: str | int) -> bool:
+    if isinstance(current, list):
+        return isinstance(part, int) and part < len(current)
+    return isinstance(current, dict) and part in current
+
+
+def invalid(errors: Sequence[dict[str, Any]]) -> Problem:
+    """422 with `errors: [{"pointer", "detail"}]`."""
+    return problem(422, "invalid", "The request is not valid", errors=list(errors))
+
+
+def validation_errors(error: RequestValidationError) -> list[dict[str, Any]]:
+    """Each error of a request with its pointer; parameters are named with where they stand."""
+    found = []
+    for one in error.errors():
+        where, *location = one["loc"] or ("body",)
+        if where == "body":
+            broken = one["type"] == "json_invalid"
+            place = {"pointer": "" if broken else pointer(location, error.body)}
+        else:
+            place = {"pointer": "/" + "/".join(map(str, location)), "in": str(where)}
+        found.append({**place, "detail": one["msg"].removeprefix("Value error, ")})
+    return found
+
+
+def install(app: FastAPI) -> None:
+    """Give an application the answers to every fault."""
+
+    def on(kind: type[Exception], answer: Callable[[Any], Problem]) -> None:
+        async def handle(_: Request, error: Exception) -> Problem:
+            return answer(error)
+
+        app.add_exception_handler(kind, handle)
+
+    on(RequestValidationError, lambda e: invalid(validation_errors(e)))
+    on(Invalid, lambda e: invalid([{"pointer": e.pointer, "detail": e.detail}]))
+    on(NotFound, lambda e: problem(404, "not-found", "Not found", detail=str(e)))
+    on(
+        Refused,
+        lambda e: problem(409, "refused", "Not now", reason=e.reason, detail=e.detail, **e.extra),
+    )
+    on(
+        Behind,
+        lambda e: problem(503, "behind", "Not there yet", reason="behind", wanted=e.wanted),
+    )
+    on(HTTPException, lambda e: problem(e.status_code, "http", str(e.detail)))
+    for kind in RETRYABLE_ERRORS:
+        on(kind, _unavailable)  # type: ignore[arg-type] # every entry is an Exception
+    on(TimeoutError, _unavailable)
+
+
+def _unavailable(error: Exception) -> Problem:
+    _log.warning("unavailable", error=type(error).__name__)
+    return problem(503, "unavailable", "The database does not answer", reason="unavailable")
+
+
+def page(items: Sequence[Any], following: Any | None) -> dict[str, Any]:
+    """`{"items": [...], "next": cursor or null}`; `following` is JSON-ready."""
+    return {"items": list(items), "next": None if following is None else encode_cursor(following)}
+
+
+def encode_cursor(following: Any) -> str:
+    """An opaque cursor."""
+    return base64.urlsafe_b64encode(json.dumps(following).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str | None) -> Any:
+    """What the cursor stands for; None for none. Raises `Invalid`."""
+    if cursor is None:
+        return None
+    try:
+        return json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, binascii.Error) as error:
+        raise Invalid("/cursor", "not a cursor that a list of ours has given") from error

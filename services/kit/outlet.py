@@ -1,0 +1,161 @@
+"""The producer side: publish in order, tell what was not taken, rebuild after a failure.
+
+Owns the aiokafka producer and its settings; the relay decides what is published. Nothing else may
+publish. Idempotence only on Apache Kafka: the embedded broker refuses it, and the readers' gap
+rule drops duplicates anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    InvalidMessageError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+)
+from aiokafka.protocol.metadata import MetadataRequest
+
+from services.kit.relay import NeverSendable
+from services.kit.settings import Settings
+
+_log = structlog.get_logger(__name__)
+_NEVER = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidMessageError)
+_CLUSTER_CHECK_S = 1.0
+Message = tuple[str, bytes | None, list[tuple[str, bytes]], bytes]
+
+
+class KafkaOutlet:
+    """One producer of one service."""
+
+    def __init__(self, settings: Settings, client_id: str) -> None:
+        self._settings = settings
+        self._client_id = client_id
+        self._prefix = settings.topics_prefix
+        self._producer: Any = None
+        self._cluster: tuple[str, float] | None = None
+        self._offsets: dict[tuple[str, int], int] = {}
+        self._back: set[str] = set()
+
+    async def publish(self, messages: Sequence[Message]) -> Sequence[BaseException | None]:
+        """Send in order; answers for each None, or why it was not taken."""
+        producer = await self._connected()
+        futures: list[Any] = []
+        for topic, key, headers, value in messages:
+            futures.append(await self._enqueue(producer, topic, key, headers, value))
+        return [await self._settle(future) for future in futures]
+
+    async def to_every_partition(
+        self, topic: str, headers: list[tuple[str, bytes]], value: bytes
+    ) -> None:
+        """One copy into each partition of a topic. Raises `KafkaError`."""
+        producer = await self._connected()
+        name = self._prefix + topic
+        futures = [
+            await producer.send(name, value, partition=partition, headers=headers)
+            for partition in sorted(await producer.partitions_for(name))
+        ]
+        for future in futures:
+            await future
+
+    async def cluster_id(self) -> str:
+        """The id of the broker's cluster, asked at most once a second. Raises `KafkaError`."""
+        if self._cluster and monotonic() - self._cluster[1] < _CLUSTER_CHECK_S:
+            return self._cluster[0]
+        producer = await self._connected()
+        client = producer.client
+        response = await client.send(client.get_random_node(), MetadataRequest([]))
+        self._cluster = (response.cluster_id or "", monotonic())
+        return self._cluster[0]
+
+    def went_back(self) -> list[str]:
+        """Topics whose acknowledged offset went back since the last call."""
+        found = sorted(self._back)
+        self._back.clear()
+        return found
+
+    async def rebuild(self) -> None:
+        """Throw the producer away; the next use makes a new one."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await _stop(producer)
+
+    async def _connected(self) -> Any:
+        if self._producer is None:
+            producer = self._new()
+            try:
+                await producer.start()
+            except BaseException:
+                await _stop(producer)
+                raise
+            self._producer = producer
+        return self._producer
+
+    def _new(self) -> Any:
+        settings = self._settings
+        secret = settings.kafka_sasl_password
+        return AIOKafkaProducer(
+            bootstrap_servers=settings.kafka_bootstrap.split(","),
+            client_id=self._client_id,
+            acks="all",
+            enable_idempotence=settings.kafka_profile == "apache",
+            compression_type="lz4" if settings.kafka_profile == "apache" else None,
+            request_timeout_ms=10_000,
+            retry_backoff_ms=100,
+            security_protocol=settings.kafka_security_protocol,
+            ssl_context=(
+                ssl.create_default_context(cafile=settings.kafka_ca_file)
+                if settings.kafka_security_protocol.endswith("SSL")
+                else None
+            ),
+            sasl_mechanism=settings.kafka_sasl_mechanism,
+            sasl_plain_username=settings.kafka_sasl_username,
+            sasl_plain_password=secret.get_secret_value() if secret else None,
+        )
+
+    async def _enqueue(
+        self, producer: Any, topic: str, key: bytes | None, headers: Any, value: bytes
+    ) -> Any:
+        try:
+            return await producer.send(self._prefix + topic, value, key=key, headers=headers)
+        except KafkaError as error:
+            return error
+
+    async def _settle(self, future: Any) -> BaseException | None:
+        try:
+            if isinstance(future, BaseException):
+                raise future
+            meta = await future
+        except _NEVER as error:
+            return _never(error)
+        except (KafkaError, asyncio.CancelledError) as error:
+            return error
+        self._note(meta)
+        return None
+
+    def _note(self, meta: Any) -> None:
+        key = (meta.topic, meta.partition)
+        if meta.offset >= 0 and meta.offset <= self._offsets.get(key, -1):
+            self._back.add(meta.topic.removeprefix(self._prefix))
+        self._offsets[key] = meta.offset
+
+
+def _never(error: KafkaError) -> NeverSendable:
+    """The relay's word for it, with the broker's reason as its cause."""
+    never = NeverSendable(str(error))
+    never.__cause__ = error
+    return never
+
+
+async def _stop(producer: Any) -> None:
+    try:
+        await asyncio.wait_for(producer.stop(), 5)
+    except (TimeoutError, KafkaError) as error:
+        _log.warning("producer_stop", error=type(error).__name__)

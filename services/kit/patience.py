@@ -1,0 +1,51 @@
+"""Foreign messages that wait for their entity: tried again, and given up after a set time.
+
+Owns the pace and the end of the wait.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from services.kit.batch import Batch
+from services.kit.foreign import ForeignLogic
+from services.kit.sorting import Bad, Reader, Sorted
+from services.kit.unit import QUERIES, Entities
+from services.kit.wire import unpack
+
+_LIMIT = 200
+_IDLE_S = 1.0
+
+
+class Patience:
+    """The waiting room of one service's foreign topics."""
+
+    def __init__(
+        self, entities: Entities, reader: Reader, foreign: ForeignLogic, *, unknown_wait_s: float
+    ) -> None:
+        self._entities = entities
+        self._reader = reader
+        self._foreign = foreign
+        self._wait = timedelta(seconds=unknown_wait_s)
+
+    async def step(self) -> float:
+        """Try those whose time has come; answers the seconds to rest."""
+        async with self._entities.transaction() as unit:
+            rows = await unit.conn.fetch(QUERIES["claim_foreign"], _LIMIT)
+            if not rows:
+                return _IDLE_S
+            items: list[Sorted] = []
+            for row in rows:
+                raw = unit.sealer.open_raw(row["raw"], row["hash"])
+                topic = self._reader.prefix + row["topic"]
+                record = unpack(topic, row["part"], row["offset_"], raw)
+                if unit.real_now - row["at"] > self._wait:
+                    items.append(Bad(record, row["topic"], row["reason"], "waited in vain"))
+                else:
+                    items.append(self._reader.sort(record))
+            batch = Batch(unit, self._entities.streams, self._reader, None, self._foreign)
+            await batch.take(items)
+            done = [row["hash"] for row in rows if row["hash"] not in batch.kept_waiting]
+            await unit.conn.execute(QUERIES["drop_foreign"], done)
+        batch.count()
+        return _IDLE_S

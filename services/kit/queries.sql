@@ -1,0 +1,246 @@
+-- name: stub
+-- Rows for entities that are new, so that there is something to lock. Ids sorted in the client.
+INSERT INTO entity (id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING
+
+-- name: lock
+-- Lock and load in one statement, in one order everywhere (unordered locking deadlocks).
+SELECT id, subject, part, s1, h1, s2, h2, o1, p1, o2, p2, parked, state, last_at, wake_at,
+    known_at, held_until
+FROM entity WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE
+
+-- name: read
+-- One entity without a lock, for reads.
+SELECT id, subject, part, s1, h1, s2, h2, o1, p1, o2, p2, parked, state, last_at, wake_at,
+    known_at, held_until
+FROM entity WHERE id = $1
+
+-- name: positions
+-- Only the positions, for waiting until a position is applied.
+SELECT s1, s2, o1, o2, state IS NOT NULL AS decided FROM entity WHERE id = $1
+
+-- name: claim
+-- Entities that are due, by the index, skipping what another worker holds. Only case rows.
+SELECT id, subject, part, s1, h1, s2, h2, o1, p1, o2, p2, parked, state, last_at, wake_at,
+    known_at, held_until
+FROM entity WHERE wake_at <= $1 AND held_until IS NULL
+ORDER BY wake_at LIMIT $2 FOR UPDATE SKIP LOCKED
+
+-- name: save
+-- Write back every entity of a transaction at once.
+UPDATE entity e SET subject = u.subject, part = u.part, s1 = u.s1, h1 = u.h1, s2 = u.s2, h2 = u.h2,
+    o1 = u.o1, p1 = u.p1, o2 = u.o2, p2 = u.p2, parked = u.parked, state = u.state,
+    last_at = u.last_at, wake_at = u.wake_at, known_at = u.known_at, held_until = u.held_until
+FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::int[], $5::bytea[], $6::int[], $7::bytea[],
+    $8::int[], $9::bytea[], $10::int[], $11::bytea[], $12::int[], $13::bytea[], $14::timestamptz[],
+    $15::timestamptz[], $16::timestamptz[], $17::timestamptz[])
+    AS u(id, subject, part, s1, h1, s2, h2, o1, p1, o2, p2, parked, state, last_at, wake_at,
+        known_at, held_until)
+WHERE e.id = u.id
+
+-- name: draw_positions
+-- Positions of the log, drawn under the entities' locks.
+SELECT nextval('pos') AS pos FROM generate_series(1, $1)
+
+-- name: notify
+-- Wake whoever listens, at commit.
+SELECT pg_notify(current_schema() || '_' || $1, '')
+
+-- name: parked_of
+-- What waits for a gap to close, of the entities that say they have something.
+SELECT entity, topic, seq, hash, reason, part, raw FROM parked
+WHERE entity = ANY($1::uuid[]) ORDER BY entity, topic, seq
+
+-- name: park
+-- A record whose turn has not come. The same record again changes nothing.
+INSERT INTO parked (entity, topic, seq, hash, reason, part, raw)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::int[], $4::bytea[], $5::text[], $6::int[], $7::bytea[])
+ON CONFLICT DO NOTHING
+
+-- name: unpark
+-- Records that were applied, or that turned out to be seen already.
+DELETE FROM parked p USING unnest($1::uuid[], $2::text[], $3::int[], $4::bytea[])
+    AS u(entity, topic, seq, hash)
+WHERE p.entity = u.entity AND p.topic = u.topic AND p.seq = u.seq AND p.hash = u.hash
+
+-- name: bury
+-- A dead letter; a redelivery of the same bytes inserts nothing. Answers the hashes that are new.
+INSERT INTO dead_letter (hash, entity, topic, part, offset_, seq, reason, detail, raw)
+SELECT * FROM unnest($1::bytea[], $2::uuid[], $3::text[], $4::int[], $5::bigint[], $6::int[],
+    $7::text[], $8::text[], $9::bytea[])
+ON CONFLICT DO NOTHING RETURNING hash
+
+-- name: progress
+-- How far input partitions are complete; never goes back.
+INSERT INTO progress (topic, part, t)
+SELECT * FROM unnest($1::text[], $2::int[], $3::timestamptz[])
+ON CONFLICT (topic, part) DO UPDATE SET t = greatest(progress.t, excluded.t)
+
+-- name: progress_of
+-- How far each partition of a topic is complete.
+SELECT part, t FROM progress WHERE topic = $1
+
+-- name: see_foreign
+-- Foreign messages by (source, id): answers those that are new.
+INSERT INTO foreign_seen (source, id)
+SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING RETURNING source, id
+
+-- name: forget_foreign
+-- A foreign message that could not be decided yet will be seen again.
+DELETE FROM foreign_seen f USING unnest($1::text[], $2::text[]) AS u(source, id)
+WHERE f.source = u.source AND f.id = u.id
+
+-- name: wait_foreign
+-- Keep a foreign message until its entity is known.
+INSERT INTO foreign_waiting (hash, topic, part, offset_, raw, reason, retry_at)
+SELECT u.*, clock_timestamp() + interval '1 second'
+FROM unnest($1::bytea[], $2::text[], $3::int[], $4::bigint[], $5::bytea[], $6::text[]) AS u
+ON CONFLICT (hash) DO UPDATE SET retry_at = excluded.retry_at
+
+-- name: claim_foreign
+-- Waiting foreign messages whose next try is due.
+SELECT hash, topic, part, offset_, raw, reason, at FROM foreign_waiting
+WHERE retry_at <= clock_timestamp() ORDER BY retry_at LIMIT $1 FOR UPDATE SKIP LOCKED
+
+-- name: drop_foreign
+-- Waiting foreign messages that were taken or given up.
+DELETE FROM foreign_waiting WHERE hash = ANY($1::bytea[])
+
+-- name: unpublished
+-- The next positions to publish. Positions first, then the log with bounds on its partition key.
+SELECT pos, at FROM unpublished ORDER BY pos LIMIT $1
+
+-- name: log_rows
+-- The log rows of these positions.
+SELECT pos, at, topic, entity, seq, id, type, after, recordedat, prevhash, value FROM log
+WHERE at BETWEEN $1 AND $2 AND pos = ANY($3::bigint[]) ORDER BY pos
+
+-- name: published
+-- Positions that the broker has acknowledged.
+DELETE FROM unpublished WHERE pos = ANY($1::bigint[])
+
+-- name: stop_sending
+-- An event that can never be sent: all positions of its entity leave the queue, and are named.
+WITH moved AS (
+    DELETE FROM unpublished u USING log l
+    WHERE l.pos = u.pos AND l.at = u.at AND l.entity IS NOT DISTINCT FROM $1 RETURNING u.pos, u.at)
+INSERT INTO stopped (pos, at, entity, reason) SELECT pos, at, $1, $2 FROM moved ON CONFLICT DO NOTHING
+
+-- name: stopped_entities
+-- Cases whose sending is stopped, for the heartbeat.
+SELECT DISTINCT entity FROM stopped WHERE entity IS NOT NULL
+
+-- name: oldest_transaction
+-- First half of the heartbeat instant: this service's sessions (a role sees its own). Read first.
+SELECT least(clock_timestamp(), (SELECT min(xact_start) FROM pg_stat_activity
+    WHERE datname = current_database() AND usename = current_user
+    AND pid <> pg_backend_pid() AND backend_type = 'client backend')) AS t
+
+-- name: oldest_unpublished
+-- Second half of the heartbeat instant. Read second.
+SELECT min(at) AS t FROM unpublished
+
+-- name: lease
+-- Take or keep a lease, in real time.
+INSERT INTO lease (name, owner, until) VALUES ($1, $2, clock_timestamp() + $3::interval)
+ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until
+WHERE lease.until < clock_timestamp() OR lease.owner = excluded.owner RETURNING owner
+
+-- name: release_lease
+-- Give a lease up, so that the next replica need not wait for it.
+DELETE FROM lease WHERE name = $1 AND owner = $2
+
+-- name: confirm
+-- A consumer of ours confirmed up to t.
+INSERT INTO confirmed (consumer, topic, t) VALUES ($1, $2, $3)
+ON CONFLICT (consumer, topic) DO UPDATE SET t = greatest(confirmed.t, excluded.t)
+
+-- name: confirmed_of
+-- What each consumer of a topic has confirmed.
+SELECT consumer, t FROM confirmed WHERE topic = $1
+
+-- name: republish
+-- Publish a topic's events again from an instant on (real time).
+INSERT INTO unpublished (pos, at) SELECT pos, at FROM log
+WHERE topic = $1 AND at >= $2 ON CONFLICT DO NOTHING
+
+-- name: resend
+-- Publish some events of one entity again.
+INSERT INTO unpublished (pos, at) SELECT pos, at FROM log
+WHERE entity = $1 AND topic = $2 AND seq BETWEEN $3 AND $4 ON CONFLICT DO NOTHING
+
+-- name: cluster
+-- The broker that we published to, last time.
+SELECT id FROM cluster
+
+-- name: remember_cluster
+-- The broker that we publish to from now on.
+INSERT INTO cluster (id) VALUES ($1) ON CONFLICT (only) DO UPDATE SET id = excluded.id
+
+-- name: gaps
+-- Entities with records that have waited long for the one before; what they have applied.
+SELECT e.id, e.s1, e.s2, p.topic, min(p.seq) AS seq, e.subject
+FROM parked p JOIN entity e ON e.id = p.entity
+WHERE p.at < clock_timestamp() - $1::interval
+GROUP BY e.id, e.s1, e.s2, p.topic, e.subject LIMIT 500
+
+-- name: buried_at
+-- Whether a dead letter stands at a gap.
+SELECT entity, topic, seq FROM dead_letter WHERE entity = ANY($1::uuid[]) AND settled IS NULL AND seq > 0
+
+-- name: unhold_spoken
+-- Entities held for a silent stream that speaks again.
+UPDATE entity SET held_until = NULL WHERE held_until IS NOT NULL AND part = ANY($1::smallint[])
+
+-- name: unhold_grace
+-- Entities whose grace is over.
+UPDATE entity SET held_until = NULL WHERE held_until <= clock_timestamp()
+
+-- name: pending
+-- What is in flight: for the quiet report.
+SELECT (SELECT count(*) FROM unpublished) AS unpublished,
+    (SELECT count(*) FROM entity WHERE wake_at <= $1 AND held_until IS NULL) AS due,
+    (SELECT min(wake_at) FROM entity WHERE wake_at IS NOT NULL AND held_until IS NULL) AS next_due
+
+-- name: oldest_due
+-- The earliest wake-up, for the timers' sleep.
+SELECT min(wake_at) AS at FROM entity WHERE wake_at IS NOT NULL AND held_until IS NULL
+
+-- name: honesty
+-- What the metrics say about this service's health.
+SELECT (SELECT count(*) FROM entity WHERE parked > 0) AS parked,
+    (SELECT count(*) FROM dead_letter WHERE settled IS NULL) AS dead_letters,
+    (SELECT count(*) FROM unpublished) AS unpublished,
+    (SELECT count(*) FROM stopped) AS stopped,
+    (SELECT count(*) FROM entity WHERE held_until IS NOT NULL) AS held
+
+-- name: dead_letters
+-- Dead letters, newest first.
+SELECT hash, entity, topic, part, offset_, seq, reason, detail, at, settled FROM dead_letter
+WHERE ($1::text IS NULL OR settled IS NOT DISTINCT FROM $1) ORDER BY at DESC LIMIT $2
+
+-- name: dead_letter
+-- One dead letter with its bytes (sealed), locked.
+SELECT hash, entity, topic, part, offset_, seq, reason, detail, raw, at, settled FROM dead_letter
+WHERE hash = $1 FOR UPDATE
+
+-- name: settle_dead_letter
+-- A person decided what becomes of a dead letter.
+UPDATE dead_letter SET settled = $2, settled_at = clock_timestamp() WHERE hash = $1
+
+-- name: parked_list
+-- Parked records by case.
+SELECT entity, topic, seq, hash, reason, at FROM parked ORDER BY at LIMIT $1
+
+-- name: recall
+-- The answer stored under an idempotency key.
+SELECT request_hash, subject, status, answer FROM idempotency WHERE scope = $1 AND key = $2
+
+-- name: remember
+-- Store the answer given under an idempotency key.
+INSERT INTO idempotency (scope, key, request_hash, subject, status, answer)
+VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (scope, key) DO NOTHING
+
+-- name: prune_seen
+-- Identities of foreign messages and answers older than two weeks, longer than any topic's retention.
+WITH old AS (DELETE FROM foreign_seen WHERE at < clock_timestamp() - interval '14 days')
+DELETE FROM idempotency WHERE at < clock_timestamp() - interval '14 days'

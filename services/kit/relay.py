@@ -1,0 +1,190 @@
+"""The relay: the log is the outbox; positions first, then the log, publish in order, delete.
+
+Owns publishing, heartbeats, the memory of which broker was published to, and republishing. Two
+relays at once only make duplicates on the wire, which every reader's gap rule drops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+from uuid import UUID, uuid5
+
+import asyncpg
+import structlog
+
+from services.kit import telemetry
+from services.kit.foreign import NAMESPACE
+from services.kit.unit import QUERIES, Entities
+from services.kit.wire import Event
+
+_log = structlog.get_logger(__name__)
+_BATCH = 1000
+_HEARTBEAT_S = 1.0
+_LEASE = timedelta(seconds=3)
+
+
+class NeverSendable(Exception):
+    """This record can never be sent (too large for the broker, say)."""
+
+
+class Outlet(Protocol):
+    """Where events go. `publish` answers, in order, None or the error of each."""
+
+    async def publish(
+        self, messages: Sequence[tuple[str, bytes | None, list[tuple[str, bytes]], bytes]]
+    ) -> Sequence[BaseException | None]: ...
+    async def to_every_partition(
+        self, topic: str, headers: list[tuple[str, bytes]], value: bytes
+    ) -> None: ...
+    async def cluster_id(self) -> str: ...
+    async def rebuild(self) -> None: ...
+    def went_back(self) -> list[str]: ...
+
+
+class Relay:
+    """The relay of one service; the replica that holds the lease works, the others wait."""
+
+    def __init__(
+        self, entities: Entities, outlet: Outlet, owner: str, readers: Mapping[str, Sequence[str]]
+    ) -> None:
+        self._entities = entities
+        self._outlet = outlet
+        self._owner = owner
+        self._readers = readers
+        self._beat_at = 0.0
+        self._renewed: datetime | None = None
+        self.published = 0
+
+    async def step(self) -> float:
+        """Publish one batch, beat when it is time; answers the seconds to rest."""
+        if not await self._leads():
+            return _LEASE.total_seconds() / 3
+        await self._notice_another_broker()
+        rows = await self._next_rows()
+        if rows:
+            await self._publish(rows)
+        rest_s = await self._beat_if_due()
+        return 0 if len(rows) == _BATCH else rest_s
+
+    async def resign(self) -> None:
+        """Give the lease up, so that another replica need not wait."""
+        await self._entities.db.execute(QUERIES["release_lease"], "relay", self._owner)
+
+    async def _leads(self) -> bool:
+        row = await self._entities.db.fetchrow(QUERIES["lease"], "relay", self._owner, _LEASE)
+        return row is not None
+
+    async def _next_rows(self) -> list[asyncpg.Record]:
+        db = self._entities.db
+        heads = await db.fetch(QUERIES["unpublished"], _BATCH)
+        if not heads:
+            return []
+        instants = [head["at"] for head in heads]
+        positions = [head["pos"] for head in heads]
+        return await db.fetch(QUERIES["log_rows"], min(instants), max(instants), positions)
+
+    async def _publish(self, rows: Sequence[asyncpg.Record]) -> None:
+        messages = [self._message(row) for row in rows]
+        errors = await self._outlet.publish(messages)
+        sent, failed_entities = [], set()
+        for row, error in zip(rows, errors, strict=True):
+            if error is None and row["entity"] not in failed_entities:
+                sent.append(row["pos"])
+            elif error is not None:
+                failed_entities.add(row["entity"])
+        await self._entities.db.execute(QUERIES["published"], sent)
+        self.published += len(sent)
+        for topic in {row["topic"] for row in rows}:
+            count = sum(1 for row in rows if row["topic"] == topic)
+            telemetry.PUBLISHED.labels(topic=topic).inc(count)
+        await self._after_errors(rows, errors)
+
+    async def _after_errors(
+        self, rows: Sequence[asyncpg.Record], errors: Sequence[BaseException | None]
+    ) -> None:
+        failures = [(r, e) for r, e in zip(rows, errors, strict=True) if e is not None]
+        for row, error in failures:
+            if isinstance(error, NeverSendable):
+                _log.error("sending_stopped", entity=str(row["entity"]), error=str(error)[:200])
+                await self._entities.db.execute(
+                    QUERIES["stop_sending"], row["entity"], type(error.__cause__).__name__
+                )
+        if failures:
+            # One oversized record makes an idempotent producer fail every later send.
+            await self._outlet.rebuild()
+        lasting = [error for _, error in failures if not isinstance(error, NeverSendable)]
+        if lasting:
+            raise lasting[0]
+
+    def _message(
+        self, row: asyncpg.Record
+    ) -> tuple[str, bytes | None, list[tuple[str, bytes]], bytes]:
+        event = self._event(row)
+        key = str(row["entity"]).encode() if row["entity"] else None
+        return row["topic"], key, self._entities.codec.headers(event), event.value
+
+    def _event(self, row: asyncpg.Record) -> Event:
+        return self._entities.codec.make(
+            row["id"], self._entities.streams.source, row["type"], row["entity"], row["seq"],
+            row["after"], row["recordedat"], row["prevhash"], row["value"],
+        )  # fmt: skip
+
+    async def _beat_if_due(self) -> float:
+        now = await self._entities.now()
+        real_s = now.real.timestamp()
+        if real_s - self._beat_at < _HEARTBEAT_S:
+            return max(0.01, _HEARTBEAT_S - (real_s - self._beat_at))
+        t, stopped = await self._complete_before()
+        for topic in self._entities.streams.outputs:
+            await self._beat(topic, t, stopped, now.domain)
+        self._beat_at = real_s
+        return _HEARTBEAT_S
+
+    async def _beat(
+        self, topic: str, t: datetime, stopped: Sequence[UUID], domain: datetime
+    ) -> None:
+        codec = self._entities.codec
+        beat = codec.heartbeat(t, stopped)
+        source = self._entities.streams.source
+        event = codec.make(
+            uuid5(NAMESPACE, f"{source}:{topic}:{t.isoformat()}"), source, beat.type_name(), None,
+            0, "", domain.astimezone(UTC), b"", codec.dump_value(beat.split()[0], None),
+        )  # fmt: skip
+        await self._outlet.to_every_partition(topic, codec.headers(event), event.value)
+
+    async def _complete_before(self) -> tuple[datetime, list[UUID]]:
+        """T and the stopped cases. Two statements in this order, or a commit could slip between."""
+        db = self._entities.db
+        first = await db.fetchrow(QUERIES["oldest_transaction"])
+        second = await db.fetchrow(QUERIES["oldest_unpublished"])
+        if first is None:
+            raise RuntimeError("the database gave no time")
+        oldest = second["t"] if second and second["t"] else first["t"]
+        stopped = [row["entity"] for row in await db.fetch(QUERIES["stopped_entities"])]
+        return min(first["t"], oldest), stopped
+
+    async def _notice_another_broker(self) -> None:
+        """The embedded broker forgets everything on restart, and has a fresh id each start."""
+        current = await self._outlet.cluster_id()
+        row = await self._entities.db.fetchrow(QUERIES["cluster"])
+        lost = list(self._readers) if row and row["id"] != current else self._outlet.went_back()
+        for topic in lost:
+            await self.republish(topic)
+        if row is None or row["id"] != current:
+            await self._entities.db.execute(QUERIES["remember_cluster"], current)
+
+    async def republish(self, topic: str) -> None:
+        """Queue a topic again from the last point that every reader of it has confirmed."""
+        rows = await self._entities.db.fetch(QUERIES["confirmed_of"], topic)
+        known = {row["consumer"]: row["t"] for row in rows}
+        readers = self._readers.get(topic, ())
+        if not readers:
+            return
+        origin = datetime(1970, 1, 1, tzinfo=UTC)
+        since = min(known.get(reader, origin) for reader in readers)
+        tag = await self._entities.db.execute(QUERIES["republish"], topic, since)
+        count = int(tag.rsplit(" ", 1)[-1])
+        telemetry.REPUBLISHED.inc(count)
+        _log.warning("republished", topic=topic, since=since.isoformat(), events=count)

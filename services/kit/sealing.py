@@ -1,0 +1,165 @@
+"""Sealing of private data: AES-256-GCM under one key per data subject.
+
+Owns the keys' table, the blob's format and blind indexes. A key is committed before its first
+use, wrapped by the master key; an erased subject leaves a tombstone, after which what was sealed
+is absent, never an error. Never logs a key, a plaintext or a subject's name.
+
+Blob: one version byte, 12 bytes of nonce, ciphertext with its tag. The associated data binds it
+to the row or event it belongs to, so that a blob copied elsewhere does not open.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import os
+from collections.abc import Iterable
+from hashlib import sha256
+from time import monotonic
+from typing import Final
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from services.kit.db import Database
+
+_VERSION: Final = b"\x01"
+_CACHE_S: Final = 300.0
+_CACHE_SIZE: Final = 50_000
+_SELECT = "SELECT subject, wrapped FROM subject_key WHERE subject = ANY($1::uuid[])"
+_INSERT = """INSERT INTO subject_key (subject, wrapped)
+SELECT * FROM unnest($1::uuid[], $2::bytea[]) ON CONFLICT DO NOTHING"""
+_AUDIT = """INSERT INTO key_use (subject, service, hour)
+SELECT unnest($1::uuid[]), $2, date_trunc('hour', clock_timestamp()) ON CONFLICT DO NOTHING"""
+_ERASE = """UPDATE subject_key SET wrapped = NULL, erased_at = clock_timestamp()
+WHERE subject = $1 AND wrapped IS NOT NULL"""
+
+
+class UnsealError(ValueError):
+    """A blob was changed, or belongs to another row, event or key."""
+
+
+class Sealer:
+    """Seals and opens under subject keys, which it fetches in batches and caches for a while."""
+
+    def __init__(self, keys: Database, master_key: bytes, service: str) -> None:
+        if len(master_key) != 32:
+            raise ValueError("the master key must be base64 of exactly 32 bytes")
+        self._keys = keys
+        self._service = service
+        self._master = AESGCM(_derive(master_key, b"recourse wrap"))
+        self._index_key = _derive(master_key, b"recourse blind index")
+        self._store = AESGCM(_derive(master_key, b"recourse store"))
+        self._cache: dict[UUID, tuple[AESGCM | None, float]] = {}
+
+    async def load(self, subjects: Iterable[UUID], *, create: bool = False) -> None:
+        """Have the keys of these subjects at hand; `create` makes the missing ones (committed)."""
+        fresh_until = monotonic() - _CACHE_S
+        wanted = [s for s in set(subjects) if self._cache.get(s, (None, -1e18))[1] < fresh_until]
+        if not wanted:
+            return
+        if len(self._cache) > _CACHE_SIZE:
+            self._cache.clear()
+        missing = await self._fetch(wanted)
+        if missing and create:
+            wrapped = [self._wrap(subject, os.urandom(32)) for subject in missing]
+            await self._keys.execute(_INSERT, missing, wrapped)
+            await self._fetch(missing)
+        await self._keys.execute(_AUDIT, wanted, self._service)
+
+    async def _fetch(self, subjects: list[UUID]) -> list[UUID]:
+        rows = await self._keys.fetch(_SELECT, subjects)
+        for row in rows:
+            wrapped: bytes | None = row["wrapped"]
+            key = None if wrapped is None else AESGCM(self._unwrap(row["subject"], wrapped))
+            self._cache[row["subject"]] = (key, monotonic())
+        found = {row["subject"] for row in rows}
+        return sorted(set(subjects) - found)
+
+    def seal(self, subject: UUID, plaintext: bytes, bound_to: bytes) -> bytes | None:
+        """The blob, or None where the subject was erased. The key must have been loaded."""
+        key = self._key(subject)
+        return None if key is None else _seal(key, plaintext, bound_to)
+
+    def open(self, subject: UUID, blob: bytes, bound_to: bytes) -> bytes | None:
+        """The plaintext, or None where the subject was erased. Raises `UnsealError`."""
+        if subject not in self._cache:
+            return None  # no key was ever made, or its table was lost: absent, never poison
+        key = self._key(subject)
+        return None if key is None else _open(key, blob, bound_to)
+
+    async def seal_bytes(self, subject: UUID, plaintext: bytes, bound_to: bytes) -> bytes | None:
+        """`seal`, making and loading the key first."""
+        await self.load([subject], create=True)
+        return self.seal(subject, plaintext, bound_to)
+
+    async def open_bytes(self, subject: UUID, blob: bytes, bound_to: bytes) -> bytes | None:
+        """`open`, loading the key first."""
+        await self.load([subject])
+        return self.open(subject, blob, bound_to)
+
+    def seal_raw(self, plaintext: bytes, bound_to: bytes) -> bytes:
+        """Seal what belongs to no known subject (dead letters), under the master key."""
+        return _seal(self._store, plaintext, bound_to)
+
+    def open_raw(self, blob: bytes, bound_to: bytes) -> bytes:
+        """The opposite of `seal_raw`. Raises `UnsealError`."""
+        return _open(self._store, blob, bound_to)
+
+    def blind(self, kind: str, text: str) -> bytes:
+        """A keyed blind index of a value: equal texts of a kind give equal bytes, no more."""
+        return hmac.digest(self._index_key, f"{kind}\x00{text}".encode(), "sha256")
+
+    def subject_of(self, kind: str, text: str) -> UUID:
+        """The stable opaque id of a data subject."""
+        return UUID(bytes=self.blind(f"subject:{kind}", text)[:16], version=8)
+
+    async def erase(self, subject: UUID) -> bool:
+        """Destroy a subject's key for good; False if there was none."""
+        self._cache.pop(subject, None)
+        return (await self._keys.execute(_ERASE, subject)) == "UPDATE 1"
+
+    def _key(self, subject: UUID) -> AESGCM | None:
+        return self._cache[subject][0]
+
+    def _wrap(self, subject: UUID, key: bytes) -> bytes:
+        return _seal(self._master, key, subject.bytes)
+
+    def _unwrap(self, subject: UUID, wrapped: bytes) -> bytes:
+        return _open(self._master, wrapped, subject.bytes)
+
+
+def master_key_from(text: str) -> bytes:
+    """The 32 bytes behind the setting `master_key`. Raises `ValueError` saying what is wrong."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise ValueError("RECOURSE_MASTER_KEY is not base64") from error
+
+
+def _derive(master: bytes, purpose: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(master)
+
+
+def _seal(key: AESGCM, plaintext: bytes, bound_to: bytes) -> bytes:
+    nonce = os.urandom(12)
+    return _VERSION + nonce + key.encrypt(nonce, plaintext, bound_to)
+
+
+def _open(key: AESGCM, blob: bytes, bound_to: bytes) -> bytes:
+    if blob[:1] != _VERSION:
+        raise UnsealError("unknown version of a sealed blob")
+    try:
+        return key.decrypt(blob[1:13], blob[13:], bound_to)
+    except InvalidTag as error:
+        raise UnsealError(
+            "a sealed blob does not open: changed, or bound to something else"
+        ) from error
+
+
+def fingerprint(data: bytes) -> bytes:
+    """SHA-256, for hashes that only compare."""
+    return sha256(data).digest()

@@ -1,0 +1,84 @@
+"""Settings of one service, from `RECOURSE_*` variables or files that `RECOURSE_*_FILE` name.
+
+Owns names, defaults and meaning (each is listed in `deploy/env/example.env`). Never reads the
+environment after start.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+PREFIX = "RECOURSE_"
+
+
+class _Files(PydanticBaseSettingsSource):
+    """`RECOURSE_MASTER_KEY_FILE=/run/secrets/key` gives `master_key` the file's content."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        return (Path(path).read_text().strip() if path else None), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """What every service needs. Time-outs are real seconds unless the name says otherwise."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    database_dsn: str = Field(description="DSN of this service's role; its schema has its name")
+    keys_dsn: str = Field(description="DSN of the role that owns the subject keys")
+    master_key: SecretStr = Field(description="base64 of 32 bytes that wrap the subject keys")
+
+    kafka_bootstrap: str = Field(description="host:port, several separated by commas")
+    kafka_profile: Literal["apache", "embedded"] = "apache"
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: SecretStr | None = None
+    kafka_ca_file: Path | None = None
+    topics_prefix: str = "recourse."
+    partitions: int = 12
+
+    http_host: str = "127.0.0.1"
+    http_port: int = 8080
+
+    packs_dir: Path | None = Field(
+        default=None, description="a pack's folder; default: the shipped"
+    )
+    pool_size: int = 6
+    batch_records: int = 500
+    statement_timeout_s: float = 30
+    lock_timeout_s: float = 10
+    idle_in_transaction_timeout_s: float = 30
+    gap_age_s: float = Field(default=60, description="a gap older than this is asked for again")
+    unknown_wait_s: float = Field(default=60, description="how long a message waits for its case")
+    stale_after_s: float = Field(default=5, description="a stream without heartbeat is stale then")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments win over variables, variables over files."""
+        return init_settings, env_settings, _Files(settings_cls)

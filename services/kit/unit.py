@@ -1,0 +1,277 @@
+"""One transaction: lock entities in order, apply decisions, write everything set-based, commit.
+
+Owns numbering, hashing and sealing of outgoing events, and the sealing of state documents. A
+network call inside a transaction is a defect; subject keys come from a pool of their own and are
+committed before their first use.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid5
+
+import asyncpg
+
+from services.kit import clock
+from services.kit.db import Database
+from services.kit.entities import Decided, Decision, Entity, Position, Produced
+from services.kit.sealing import Sealer
+from services.kit.sql import Queries
+from services.kit.wire import Codec, Emittable
+
+QUERIES = Queries(Path(__file__).with_name("queries.sql"))
+_COLUMNS = (("s1", "h1"), ("s2", "h2"))
+_OUT_COLUMNS = (("o1", "p1"), ("o2", "p2"))
+_LOG_COLUMNS = [
+    "pos", "at", "topic", "entity", "seq", "id", "type", "after", "recordedat", "prevhash", "value",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """Which topics (without prefix) a service reads and writes in sequence; at most two each."""
+
+    source: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.inputs) > len(_COLUMNS) or len(self.outputs) > len(_OUT_COLUMNS):
+            raise ValueError("an entity row has room for two inputs and two outputs")
+
+
+@dataclass(slots=True)
+class _Pending:
+    entity: Entity | None
+    topic: str
+    id: UUID
+    type: str
+    sequence: int
+    after: str
+    recordedat: datetime
+    data: Emittable
+
+
+class Unit:
+    """What happens in one transaction. Made by `Entities.transaction`."""
+
+    def __init__(
+        self,
+        conn: asyncpg.Connection,
+        now: clock.Now,
+        streams: Streams,
+        codec: Codec,
+        sealer: Sealer,
+    ) -> None:
+        self.conn = conn
+        self.clock = now
+        self.entities: dict[UUID, Entity] = {}
+        self.sealer = sealer
+        self._streams = streams
+        self._codec = codec
+        self._pending: list[_Pending] = []
+        self._changed: dict[UUID, Entity] = {}
+
+    @property
+    def now(self) -> datetime:
+        """Domain time, read after the last lock."""
+        return self.clock.domain
+
+    @property
+    def real_now(self) -> datetime:
+        """The database's own time."""
+        return self.clock.real
+
+    def now_for(self, entity: Entity) -> datetime:
+        """Domain time, never before the entity's last instant."""
+        return max(self.now, entity.last_at) if entity.last_at else self.now
+
+    async def lock(self, ids: Iterable[UUID], *, create: bool = False) -> dict[UUID, Entity]:
+        """Lock entities (sorted), making stubs of those that are new where `create`."""
+        wanted = sorted(set(ids) - self.entities.keys())
+        if wanted:
+            if create:
+                await self.conn.execute(QUERIES["stub"], wanted)
+            await self.adopt(await self.conn.fetch(QUERIES["lock"], wanted))
+            self.clock = await clock.read(self.conn)
+        return {id: self.entities[id] for id in ids if id in self.entities}
+
+    async def adopt(self, rows: Sequence[asyncpg.Record]) -> list[Entity]:
+        """Take rows that a statement of the kit has locked; opens their documents."""
+        await self.sealer.load(row["subject"] for row in rows if row["subject"])
+        adopted = [to_entity(row, self._streams, self.sealer) for row in rows]
+        self.entities |= {entity.id: entity for entity in adopted}
+        return adopted
+
+    def apply(self, entity: Entity, decision: Decision, trigger_id: UUID) -> Decided:
+        """Put a decision into the entity and number its events; ids derive from the trigger's."""
+        now = self.now_for(entity)
+        entity.subject = decision.subject or entity.subject
+        entity.state = entity.state if decision.state is None else decision.state
+        if decision.wake_at != entity.wake_at:
+            entity.known_at = self.real_now
+        entity.wake_at = decision.wake_at
+        entity.held_until = decision.held_until
+        entity.last_at = now
+        produced = tuple(
+            self._number(entity, topic, data, trigger_id, now) for topic, data in decision.events
+        )
+        self.touch(entity)
+        return Decided(entity, decision, produced)
+
+    def touch(self, entity: Entity) -> None:
+        """Have the entity written at the end, though nothing was decided."""
+        self._changed[entity.id] = entity
+
+    def emit_loose(self, topic: str, data: Emittable, id: UUID) -> None:
+        """An event that belongs to no entity's stream (sequence 0, no chain)."""
+        self._pending.append(_Pending(None, topic, id, data.type_name(), 0, "", self.now, data))
+
+    def _number(
+        self, entity: Entity, topic: str, data: Emittable, trigger_id: UUID, now: datetime
+    ) -> Produced:
+        position = entity.outputs[topic]
+        position.sequence += 1
+        event_id = uuid5(trigger_id, f"{topic}:{position.sequence}")
+        after = self._codec.format_after(
+            {name: input_.sequence for name, input_ in entity.inputs.items()}
+        )
+        kind = data.type_name()
+        self._pending.append(
+            _Pending(entity, topic, event_id, kind, position.sequence, after, now, data)
+        )
+        return Produced(topic, event_id, kind, position.sequence, now, data)
+
+    async def flush(self) -> None:
+        """Write the log and every entity that changed. Called once, before the commit."""
+        subjects = {entity.subject for entity in self._changed.values() if entity.subject}
+        await self.sealer.load(subjects, create=True)
+        if self._pending:
+            await self._append([self._seal(pending) for pending in self._pending])
+        if self._changed:
+            await self.conn.execute(QUERIES["save"], *self._columns())
+            await self.conn.execute(QUERIES["notify"], "wake")
+
+    def _seal(self, pending: _Pending) -> tuple[Any, ...]:
+        public, private = pending.data.split()
+        entity = pending.entity
+        sealed = self._sealed(entity, private, pending.id) if entity and private else None
+        value = self._codec.dump_value(public, sealed)
+        position = entity.outputs[pending.topic] if entity else Position()
+        event = self._codec.make(
+            pending.id, self._streams.source, pending.type, entity.id if entity else None,
+            pending.sequence, pending.after, pending.recordedat, position.hash, value,
+        )  # fmt: skip
+        prevhash, position.hash = position.hash, event.digest()
+        return (
+            pending.topic, event.subject, event.sequence, event.id, event.type, event.after,
+            event.recordedat, prevhash, value,
+        )  # fmt: skip
+
+    def _sealed(
+        self, entity: Entity, private: dict[str, Any], event_id: UUID
+    ) -> dict[str, str] | None:
+        if entity.subject is None:
+            raise ValueError("private fields need a data subject")
+        plaintext = self._codec.dump_value(private, None)
+        blob = self.sealer.seal(entity.subject, plaintext, event_id.bytes)
+        if blob is None:
+            return None
+        return {"subject": str(entity.subject), "blob": base64.b64encode(blob).decode()}
+
+    async def _append(self, rows: list[tuple[Any, ...]]) -> None:
+        drawn = await self.conn.fetch(QUERIES["draw_positions"], len(rows))
+        at = self.real_now
+        records = [(row["pos"], at, *rest) for row, rest in zip(drawn, rows, strict=True)]
+        await self.conn.copy_records_to_table("log", records=records, columns=_LOG_COLUMNS)
+        await self.conn.copy_records_to_table(
+            "unpublished", records=[record[:2] for record in records], columns=["pos", "at"]
+        )
+        await self.conn.execute(QUERIES["notify"], "unpublished")
+
+    def _columns(self) -> list[list[Any]]:
+        changed = [self._changed[id] for id in sorted(self._changed)]
+        rows = [_to_row(entity, self._streams, self.sealer) for entity in changed]
+        return [list(column) for column in zip(*rows, strict=True)]
+
+
+class Entities:
+    """The entities of one service: transactions over them, and reads."""
+
+    def __init__(self, db: Database, streams: Streams, codec: Codec, sealer: Sealer) -> None:
+        self.db = db
+        self.streams = streams
+        self.codec = codec
+        self.sealer = sealer
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Unit]:
+        """A unit of work: flushed and committed at the end, rolled back on any exception."""
+        async with self.db.transaction() as conn:
+            unit = Unit(conn, await clock.read(conn), self.streams, self.codec, self.sealer)
+            yield unit
+            await unit.flush()
+
+    async def read(self, id: UUID) -> Entity | None:
+        """An entity without a lock; None if nothing was ever decided about it."""
+        row = await self.db.fetchrow(QUERIES["read"], id)
+        if row is None or row["state"] is None:
+            return None
+        await self.sealer.load([row["subject"]] if row["subject"] else [])
+        return to_entity(row, self.streams, self.sealer)
+
+    async def now(self) -> clock.Now:
+        """The time, outside any transaction."""
+        return await clock.read(self.db)
+
+
+def to_entity(row: asyncpg.Record, streams: Streams, sealer: Sealer) -> Entity:
+    """The entity of a row; its document is opened under the subject's key."""
+    entity = Entity(
+        id=row["id"],
+        subject=row["subject"],
+        partition=row["part"],
+        parked=row["parked"],
+        last_at=row["last_at"],
+        wake_at=row["wake_at"],
+        known_at=row["known_at"],
+        held_until=row["held_until"],
+    )
+    for topic, (sequence, hash_) in zip(streams.inputs, _COLUMNS, strict=False):
+        entity.inputs[topic] = Position(row[sequence], row[hash_])
+    for topic, (sequence, hash_) in zip(streams.outputs, _OUT_COLUMNS, strict=False):
+        entity.outputs[topic] = Position(row[sequence], row[hash_])
+    if row["state"] is not None and entity.subject is not None:
+        entity.state = sealer.open(entity.subject, row["state"], entity.id.bytes)
+        entity.erased = entity.state is None
+    return entity
+
+
+def _to_row(entity: Entity, streams: Streams, sealer: Sealer) -> tuple[Any, ...]:
+    ins = [entity.inputs.get(topic, Position()) for topic in streams.inputs]
+    outs = [entity.outputs.get(topic, Position()) for topic in streams.outputs]
+    positions = [
+        part
+        for group in (ins, outs)
+        for position in [*group, Position(), Position()][:2]
+        for part in (position.sequence, position.hash)
+    ]
+    return (
+        entity.id, entity.subject, entity.partition, *positions, entity.parked,
+        _sealed_state(entity, sealer), entity.last_at, entity.wake_at, entity.known_at,
+        entity.held_until,
+    )  # fmt: skip
+
+
+def _sealed_state(entity: Entity, sealer: Sealer) -> bytes | None:
+    if entity.state is None:
+        return None
+    if entity.subject is None:
+        raise ValueError("a state document needs a data subject")
+    return sealer.seal(entity.subject, entity.state, entity.id.bytes)

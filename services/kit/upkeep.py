@@ -1,0 +1,104 @@
+"""The chores of a service: partitions made ahead, gaps asked for, progress confirmed, metrics told.
+
+Owns their statements' order and pace. Everything here may be lost and is done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from uuid import UUID, uuid5
+
+from services.kit import telemetry
+from services.kit.foreign import NAMESPACE
+from services.kit.unit import QUERIES, Entities
+from services.kit.wire import Emittable
+
+_CONFIRM_S = 5.0
+_PARTITION = """CREATE TABLE IF NOT EXISTS log_{day:%Y%m%d} PARTITION OF log
+FOR VALUES FROM ('{day:%Y-%m-%d}') TO ('{next:%Y-%m-%d}')"""
+Tell = Callable[[Emittable, UUID], Awaitable[None]]
+
+
+class Upkeep:
+    """The chores of one service. `tell` publishes on the control topic, best effort."""
+
+    def __init__(self, entities: Entities, tell: Tell, *, gap_age_s: float, consumer: str) -> None:
+        self._entities = entities
+        self._tell = tell
+        self._gap_age = timedelta(seconds=gap_age_s)
+        self._consumer = consumer
+        self._ahead_until: datetime | None = None
+
+    async def step(self) -> float:
+        """All chores once; answers the seconds to rest."""
+        await self._partitions_ahead()
+        await self._tell_metrics()
+        await self._confirm()
+        await self._ask_for_gaps()
+        return _CONFIRM_S
+
+    async def _partitions_ahead(self) -> None:
+        now = (await self._entities.now()).real
+        if self._ahead_until and self._ahead_until > now + timedelta(days=2):
+            return
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        for ahead in range(1, 4):
+            day = midnight + timedelta(days=ahead)
+            statement = _PARTITION.format(day=day, next=day + timedelta(days=1))
+            await self._entities.db.execute(statement)
+        self._ahead_until = midnight + timedelta(days=3)
+
+    async def _tell_metrics(self) -> None:
+        row = await self._entities.db.fetchrow(QUERIES["honesty"])
+        if row is not None:
+            telemetry.PARKED.set(row["parked"])
+            telemetry.STANDING_DEAD_LETTERS.set(row["dead_letters"])
+            telemetry.UNPUBLISHED.set(row["unpublished"])
+            telemetry.STOPPED.set(row["stopped"])
+            telemetry.HELD.set(row["held"])
+
+    async def _confirm(self) -> None:
+        now = (await self._entities.now()).real
+        for topic in self._entities.streams.inputs:
+            rows = await self._entities.db.fetch(QUERIES["progress_of"], topic)
+            for row in rows:
+                age_s = (now - row["t"]).total_seconds()
+                telemetry.STREAM_AGE.labels(topic=topic, partition=row["part"]).set(age_s)
+            if rows:
+                slowest = min(row["t"] for row in rows)
+                message = self._entities.codec.confirmation(self._consumer, topic, slowest)
+                await self._tell(message, _name(self._consumer, topic, slowest.isoformat()))
+
+    async def _ask_for_gaps(self) -> None:
+        """Gaps older than the limit, with no dead letter at their number."""
+        rows = await self._entities.db.fetch(QUERIES["gaps"], self._gap_age)
+        buried = {
+            (row["entity"], row["topic"], row["seq"])
+            for row in await self._entities.db.fetch(
+                QUERIES["buried_at"], [row["id"] for row in rows]
+            )
+        }
+        for row in rows:
+            for topic, first, last in self._missing(row["topic"], row["seq"], row["s1"], row["s2"]):
+                if (row["id"], topic, first) not in buried:
+                    message = self._entities.codec.resend_request(
+                        self._consumer, topic, row["id"], first, last
+                    )
+                    now = (await self._entities.now()).real
+                    await self._tell(message, _name(str(row["id"]), topic, now.isoformat()))
+
+    def _missing(self, topic: str, sequence: int, s1: int, s2: int) -> list[tuple[str, int, int]]:
+        """What stands before a parked record: its own gap, else the other input's next event."""
+        applied = dict(zip(self._entities.streams.inputs, (s1, s2), strict=False))
+        if sequence > applied[topic] + 1:
+            return [(topic, applied[topic] + 1, sequence - 1)]
+        return [
+            (other, position + 1, position + 100)
+            for other, position in applied.items()
+            if other != topic
+        ]
+
+
+def _name(*parts: str) -> UUID:
+    return uuid5(NAMESPACE, ":".join(parts))
