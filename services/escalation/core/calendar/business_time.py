@@ -17,7 +17,6 @@ from services.escalation.core.calendar.days import Beyond, DayRules
 from services.escalation.core.calendar.model import Calendar
 from services.escalation.core.calendar.timeline import EndlessError, NeverOpenError, Timeline
 from services.escalation.core.calendar.zone import (
-    EPOCH,
     MICROSECOND,
     from_us,
     local_to_instant,
@@ -71,8 +70,7 @@ class BusinessTime:
         """The instant when `amount` of open time has passed since `start`."""
         amount_us = amount // MICROSECOND
         if amount_us > 0:
-            end = self._line.add((start - EPOCH) // MICROSECOND, amount_us)
-            return (EPOCH + timedelta(microseconds=end)).astimezone(self.zone)
+            return from_us(self._line.add(to_us(start), amount_us), self.zone)
         return self.subtract(start, -amount) if amount_us else self.snap_forward(start)
 
     def subtract(self, end: datetime, amount: timedelta) -> datetime:

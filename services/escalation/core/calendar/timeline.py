@@ -92,7 +92,9 @@ class Timeline:
 
     def add(self, at: int, amount: int) -> int:
         """The instant at which `amount` > 0 of open time has passed since `at`."""
-        table = self.covering(at, at)
+        table = self._table
+        if table is None or not table.known_from <= at < table.known_until:
+            table = self.covering(at, at)
         while True:
             target = total_at(table, at) + amount
             index = bisect_left(table.totals, target) - 1

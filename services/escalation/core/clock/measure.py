@@ -9,16 +9,24 @@ from datetime import datetime, timedelta
 from services.escalation.core.calendar import BusinessTime
 from services.escalation.core.clock.due import due
 from services.escalation.core.clock.ledger import ended_pauses
-from services.escalation.core.clock.meter import lay_out, meter_of, pause_spans
+from services.escalation.core.clock.meter import Meter, lay_out, meter_of, pause_spans
 from services.escalation.core.clock.model import Clock
 
 
 def remaining(clock: Clock, time: BusinessTime, now: datetime) -> timedelta:
     """Time left until due, negative when overdue; it stands still while paused or stopped."""
     at = min(now, clock.stopped_at) if clock.stopped_at else now
-    still = replace(clock, pauses=ended_pauses(clock.pauses, at))
-    due_at = due(still, time).at or at
-    return active(still, time, at, due_at) - _meter_between(still, time, due_at, at)
+    running = _as_if_resumed(clock, at)
+    return time_left(meter_of(clock, time), at, due(running, time).at or at)
+
+
+def time_left(meter: Meter, now: datetime, due_at: datetime) -> timedelta:
+    """What counts from `now` to a due instant; negative when it is past."""
+    return meter.between(now, due_at) - meter.between(due_at, now)
+
+
+def _as_if_resumed(clock: Clock, at: datetime) -> Clock:
+    return replace(clock, pauses=ended_pauses(clock.pauses, at))
 
 
 def _meter_between(clock: Clock, time: BusinessTime, start: datetime, end: datetime) -> timedelta:
@@ -46,7 +54,7 @@ def paused(clock: Clock, time: BusinessTime, start: datetime, end: datetime) -> 
 
 def percent_elapsed(clock: Clock, time: BusinessTime, now: datetime) -> float:
     """How much of the budget is used, from 0 to 100."""
-    budget = span_time(clock, time, now)
+    budget = _span_time(_as_if_resumed(clock, now), time)
     used = elapsed_time(clock, time, now)
     return min(100.0, 100 * (used / budget)) if budget > timedelta(0) else 100.0
 
@@ -63,14 +71,14 @@ def thresholds(clock: Clock, time: BusinessTime) -> tuple[tuple[int, datetime], 
 def _share(clock: Clock, time: BusinessTime, percent: int) -> datetime | None:
     if not clock.spec.budget.is_time and due(clock, time).at is None:
         return None
-    share = span_time(clock, time, clock.started_at) * percent / 100
+    share = _span_time(clock, time) * percent / 100
     left = max(share - clock.consumed, timedelta(0))
     return lay_out(meter_of(clock, time), clock.started_at, left, pause_spans(clock, None))
 
 
-def span_time(clock: Clock, time: BusinessTime, now: datetime) -> timedelta:
+def _span_time(clock: Clock, time: BusinessTime) -> timedelta:
     """The budget as time: for clocks that count dates, what counts between start and due."""
     if clock.budget.is_time:
         return clock.budget.time
-    due_at = due(clock, time, now).at
+    due_at = due(clock, time).at
     return active(clock, time, clock.started_at, due_at) if due_at else timedelta(0)
