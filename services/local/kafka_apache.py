@@ -78,10 +78,12 @@ async def running(state: Path, prefix: str = "recourse.") -> AsyncIterator[Broke
 
 
 def missing_tools() -> str | None:
-    """Why Apache Kafka cannot run here; None when Java 17+ and Maven are there."""
+    """Why Apache Kafka cannot run here; None when Java 17+, Maven and the pom are there."""
     for tool in ("java", "mvn"):
         if shutil.which(tool) is None:
             return f"Apache Kafka needs Java {_OLDEST_JAVA}+ and Maven: `{tool}` is not on the PATH"
+    if not POM.exists():
+        return f"Apache Kafka needs a checkout of Recourse: there is no {POM}"
     said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False)
     release = java_release(said.stderr)
     if release < _OLDEST_JAVA:

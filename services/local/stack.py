@@ -26,7 +26,12 @@ from services.local.quiet import QuietWatch
 from services.local.serving import listener, serving
 from services.local.simulated_time import SimulatedTime
 from services.local.state import StateFolder
-from services.local.workers import Surroundings, service_clients, supervised_services
+from services.local.workers import (
+    Surroundings,
+    service_clients,
+    service_ports,
+    supervised_services,
+)
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +47,13 @@ async def running(options: StackOptions) -> AsyncIterator[Stack]:
     folder = StateFolder(options.state)
     async with contextlib.AsyncExitStack() as parts:
         parts.enter_context(folder.locked())
+        folder.put_logs_aside()
         # Taken first: a port that is taken should not cost the wait for everything else.
         sock = parts.enter_context(listener(options.port))
         ground = await _ground(options, folder, parts)
-        clients = await _clients(folder, parts)
-        api = await _services(options, folder, ground, clients, parts)
+        ports = service_ports(folder)
+        clients = await _clients(ports, parts)
+        api = await _services(options, folder, ground, ports, clients, parts)
         app = Front(clients).app(api.routes())
         http = await parts.enter_async_context(serving(app, sock))
         stack = _stack(options, folder, ground, http)
@@ -91,9 +98,9 @@ def _broker(
 
 
 async def _clients(
-    folder: StateFolder, parts: contextlib.AsyncExitStack
+    ports: Mapping[str, int], parts: contextlib.AsyncExitStack
 ) -> dict[str, httpx.AsyncClient]:
-    clients = service_clients(folder)
+    clients = service_clients(ports)
     for client in clients.values():
         await parts.enter_async_context(client)
     return clients
@@ -103,6 +110,7 @@ async def _services(
     options: StackOptions,
     folder: StateFolder,
     ground: _Ground,
+    ports: Mapping[str, int],
     clients: Mapping[str, httpx.AsyncClient],
     parts: contextlib.AsyncExitStack,
 ) -> LocalApi:
@@ -120,7 +128,7 @@ async def _services(
         pack=options.pack,
         roster=options.roster,
     )
-    services = supervised_services(folder, around, options.command)
+    services = supervised_services(folder, ports, around, options.command)
     parts.push_async_callback(_stop_all, services.values())
     await _start_all(services, ground)
     processes = {"postgres": ground.server.process, "kafka": ground.broker.process, **services}

@@ -49,6 +49,11 @@ class StateFolder:
                 raise StateInUse(f"another stack runs on {self.path}") from error
             yield
 
+    def put_logs_aside(self) -> None:
+        """Keep the logs of the run before as `*.log.before`; each run starts new ones."""
+        for log_file in self.logs.glob("*.log"):
+            log_file.replace(log_file.with_name(log_file.name + ".before"))
+
     def ports(self) -> RememberedPorts:
         """The ports that this folder's stack had before."""
         return RememberedPorts(self.path / "ports.json")

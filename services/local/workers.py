@@ -73,32 +73,36 @@ def service_environment(
     return scrubbed_environment(**environment)
 
 
+def service_ports(folder: StateFolder) -> dict[str, int]:
+    """The port of each service; to be asked before any of them listens."""
+    remembered = folder.ports()
+    return {service: remembered.port(service) for service in SERVICES}
+
+
 def supervised_services(
-    folder: StateFolder, around: Surroundings, command: ServiceCommand
+    folder: StateFolder, ports: Mapping[str, int], around: Surroundings, command: ServiceCommand
 ) -> dict[str, Supervised]:
     """The services, not yet started."""
-    ports = folder.ports()
     master_key = folder.master_key_file().read_text()
     return {
         service: _supervised(
             service,
             command(service),
-            service_environment(service, ports.port(service), around, master_key),
+            service_environment(service, ports[service], around, master_key),
             folder,
         )
         for service in SERVICES
     }
 
 
-def service_clients(folder: StateFolder) -> dict[str, httpx.AsyncClient]:
+def service_clients(ports: Mapping[str, int]) -> dict[str, httpx.AsyncClient]:
     """An HTTP client per service, with the service's address as its base URL."""
-    ports = folder.ports()
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
     return {
         service: httpx.AsyncClient(
-            base_url=f"http://{LOOPBACK}:{ports.port(service)}", limits=limits, trust_env=False
+            base_url=f"http://{LOOPBACK}:{port}", limits=limits, trust_env=False
         )
-        for service in SERVICES
+        for service, port in ports.items()
     }
 
 

@@ -155,9 +155,7 @@ async def test_apache_kafka_keeps_topics_and_records_over_a_kill_and_a_restart(
         assert again.bootstrap == broker.bootstrap
         assert (await described(again))[0] == first_id
         partition = TopicPartition("try.cases", 3)
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=again.bootstrap, auto_offset_reset="earliest"
-        )
+        consumer = AIOKafkaConsumer(bootstrap_servers=again.bootstrap, auto_offset_reset="earliest")
         await consumer.start()
         consumer.assign([partition])
         async with asyncio.timeout(DEADLINE_S):

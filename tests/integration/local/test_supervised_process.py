@@ -1,4 +1,4 @@
-"""A supervised process: scrubbed environment, own log, restarted when it dies, gone when stopped."""
+"""A supervised process: scrubbed environment, own log, restarted when it dies, ended for good."""
 
 from __future__ import annotations
 
