@@ -16,9 +16,8 @@ from schemas.case import PackPin
 from schemas.pack import Budget, CalendarRule, ClockRule, LaneRule, Pack, Rung
 from schemas.vocabulary import Category, Lane, RungReason, Side
 from services.escalation.core.calendar import BusinessTime, compile_calendar, parse_calendar
-from services.escalation.core.clock.budget import Budget as ClockBudget
-from services.escalation.core.clock.budget import Unit
-from services.escalation.core.clock.model import ClockSpec
+from services.escalation.core.clock import Budget as ClockBudget
+from services.escalation.core.clock import ClockSpec, Unit
 
 _MERGED_PARTS = ("shifts", "breaks", "surge_days")
 

@@ -184,6 +184,8 @@ class LadderState(_Document):
     lane: Lane
     status: Status
     identity_verified: bool = False
+    started_at: datetime
+    """The earliest contact of this episode, from which its clocks run."""
     place: Place
     clocks: list[ClockRecord] = []
     dropped_cycles: dict[str, int] = {}

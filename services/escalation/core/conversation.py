@@ -1,0 +1,185 @@
+"""What an event on `cases` means for the ladder of its case.
+
+Owns: which event starts, restarts, answers, pauses or ends what. Never looks at deadlines: what
+was due before the event has been acted upon when it comes here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from schemas.case import (
+    CaseClassified,
+    CaseEvent,
+    CaseOpened,
+    ConsentGiven,
+    ConsentRevoked,
+    ContactAdded,
+    IdentityVerified,
+    PromiseKept,
+    PromiseMade,
+)
+from schemas.vocabulary import Direction, RungReason, Status, StopReason
+from services.escalation.core.ladder import begin_episode, change_holder, stop
+from services.escalation.core.state import (
+    PROMISE_PREFIX,
+    RUNG_CLOCK,
+    ClockEnd,
+    ClockRecord,
+    PauseCause,
+    PauseRecord,
+)
+from services.escalation.core.timekeeping import (
+    RUNG_CLOCKS,
+    announce,
+    end,
+    end_where,
+    move_start,
+    pause,
+    restart,
+    resume,
+    start_promise,
+    start_rule,
+)
+from services.escalation.core.turn import Turn
+
+AGENT_SPOKE: Final = "agent.spoke"
+_SPOKEN: Final = frozenset(
+    {"customer.replied_to", "customer.asked", "promise.made", "case.resolved"}
+)
+_ENDINGS: Final[Mapping[Status, StopReason]] = {
+    Status.RESOLVED: StopReason.RESOLVED,
+    Status.CLOSED: StopReason.CLOSED,
+    Status.WITHDRAWN: StopReason.WITHDRAWN,
+    Status.MERGED: StopReason.MERGED,
+}
+_WAITING: Final[Mapping[Status, PauseCause]] = {
+    Status.WAITING_CUSTOMER: PauseCause.WAITING_CUSTOMER,
+    Status.WAITING_THIRD_PARTY: PauseCause.WAITING_THIRD_PARTY,
+}
+
+
+def apply_case_event(turn: Turn, event: CaseEvent) -> None:
+    """Carries one event out on the turn."""
+    name = event.event_name
+    if name == CaseOpened.event_name and isinstance(event, CaseOpened):
+        begin_episode(turn, name, event.started_at, RungReason.OPENED)
+    elif name == "case.reopened":
+        _reopen(turn, event)
+    turn.state.status = event.status
+    _take_note(turn, event)
+    if turn.state.stopped is None:
+        _keep_time(turn, event)
+
+
+def _reopen(turn: Turn, event: CaseEvent) -> None:
+    if turn.state.stopped is None:
+        return
+    turn.state.episode = max(event.episode, turn.state.episode + 1)
+    begin_episode(turn, event.event_name, turn.at, RungReason.REOPENED)
+
+
+def _take_note(turn: Turn, event: CaseEvent) -> None:
+    match event:
+        case ConsentGiven():
+            turn.state.consents[event.consent_to] = True
+        case ConsentRevoked():
+            turn.state.consents[event.consent_to] = False
+        case IdentityVerified():
+            turn.state.identity_verified = True
+        case CaseClassified():
+            _classify(turn, event)
+        case _:
+            pass
+
+
+def _keep_time(turn: Turn, event: CaseEvent) -> None:
+    """Clocks in the order: started earlier, answered, begun, then paused or ended."""
+    if isinstance(event, ContactAdded):
+        turn.state.started_at = min(turn.state.started_at, event.started_at)
+        move_start(turn, event.started_at)
+    names = _names(event)
+    ending = _ENDINGS.get(event.status)
+    _answer_clocks(turn, names, restarts=ending is None)
+    if isinstance(event, PromiseMade) and ending is None:
+        start_promise(turn, event.promise_id, event.by_when)
+    if isinstance(event, PromiseKept):
+        promise = f"{PROMISE_PREFIX}{event.promise_id}"
+        end_where(turn, lambda record: record.name == promise, ClockEnd.MET)
+    if ending is None:
+        _wait(turn, _WAITING.get(event.status), event)
+    else:
+        stop(turn, ending)
+
+
+def _names(event: CaseEvent) -> frozenset[str]:
+    """The event's name, and the word for every time an agent spoke to the customer."""
+    outbound = isinstance(event, ContactAdded) and event.direction is Direction.OUTBOUND
+    spoke = outbound or event.event_name in _SPOKEN
+    return frozenset({event.event_name, AGENT_SPOKE} if spoke else {event.event_name})
+
+
+def _answer_clocks(turn: Turn, names: frozenset[str], *, restarts: bool) -> None:
+    for rule in turn.policy.lane(turn.state.lane).clocks:
+        record = turn.state.clock(rule.name)
+        if record is None:
+            if restarts and not names.isdisjoint(rule.starts_on):
+                start_rule(turn, rule, turn.at)
+        elif record.ended_at is None and not names.isdisjoint(rule.stops_on):
+            end(turn, record, ClockEnd.MET)
+        elif restarts and not names.isdisjoint(rule.restarts_on):
+            restart(turn, record, turn.at)
+
+
+def _wait(turn: Turn, cause: PauseCause | None, event: CaseEvent) -> None:
+    """Makes the pauses fit whose move it is."""
+    others = set(_WAITING.values()) - {cause}
+    resume(turn, others, turn.at, event.event_name)
+    if cause is None or turn.state.open_pause(cause) is not None:
+        return
+    actor = event.by.id if event.by else event.by_role.value
+    record = PauseRecord(cause=cause, started_at=turn.at, started_by=turn.cause, actor=actor)
+    pause(turn, record)
+
+
+def _classify(turn: Turn, event: CaseClassified) -> None:
+    state = turn.state
+    changes_lane = event.lane is not state.lane
+    state.category, state.severity, state.lane = event.category, event.severity, event.lane
+    if state.stopped is not None:
+        return
+    if changes_lane:
+        _change_lane(turn)
+    group = turn.policy.group(state.place.rung, state.category)
+    if group != state.place.owner_group:
+        state.place.owner_group = group
+        change_holder(turn, None)
+
+
+def _change_lane(turn: Turn) -> None:
+    """The lane's budgets hold from each clock's own start: a case in danger is late sooner."""
+    rules = {rule.name: rule for rule in turn.policy.lane(turn.state.lane).clocks}
+    for record in turn.state.running():
+        rule = rules.get(record.name)
+        if rule is not None:
+            record.budget, record.pauses = rule.budget, rule.pauses
+            record.warn_at_percent, record.warned = rule.warn_at_percent, ()
+            announce(turn, record)
+        elif record.name in RUNG_CLOCKS:
+            _change_rung_budget(turn, record)
+        elif not record.name.startswith(PROMISE_PREFIX):
+            end(turn, record, ClockEnd.STOPPED)
+    for rule in rules.values():
+        if turn.state.clock(rule.name) is None and "case.opened" in rule.starts_on:
+            start_rule(turn, rule, turn.state.started_at, from_opening=True)
+
+
+def _change_rung_budget(turn: Turn, record: ClockRecord) -> None:
+    place, lane = turn.state.place, turn.state.lane
+    own = record.name == RUNG_CLOCK
+    read = turn.policy.rung_budget if own else turn.policy.acknowledge_within
+    budget = read(place.rung, lane)
+    if budget is not None and budget != record.budget:
+        record.budget = budget
+        announce(turn, record)

@@ -1,0 +1,130 @@
+"""Which instants a case's ladder waits for, earliest first. All derived from state and policy.
+
+Owns: the due instant of each record, and the order of what is due at the same time. Never
+changes a state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from enum import IntEnum
+from typing import NamedTuple
+
+from services.escalation.core.clock import Clock, Due, Pause, due, thresholds
+from services.escalation.core.policy import Policy, clock_spec
+from services.escalation.core.state import ClockRecord, LadderState, OfferState
+
+
+class DeadlineKind(IntEnum):
+    """What happens at a deadline; at one instant the lower number happens first."""
+
+    PAUSE_ENDS = 1
+    ACKNOWLEDGEMENT_EXPIRES = 2
+    WARNING = 3
+    CLOCK = 4
+    OFFER_EXPIRES = 5
+
+
+VISIBLE = frozenset({DeadlineKind.CLOCK, DeadlineKind.OFFER_EXPIRES})
+"""What the customer gets to see; held while the stream of cases is stale (design rule 8)."""
+
+
+class Deadline(NamedTuple):
+    """One instant, and what to do then. `wake_at` is earlier where the calendar may still move."""
+
+    at: datetime
+    kind: DeadlineKind
+    position: int
+    """Place of the clock or offer in its list; ties are broken by it."""
+    percent: int = 0
+    earliest: datetime | None = None
+
+
+def clock_of(record: ClockRecord, state: LadderState, policy: Policy) -> Clock | None:
+    """The record as a clock with its ledger; None for a promise, which has no budget."""
+    if record.budget is None:
+        return None
+    spec = clock_spec(record.name, record.budget, record.warn_at_percent, record.pauses)
+    digest = policy.calendars[record.budget.calendar].calendar.digest
+    pauses = tuple(pauses_of(record, state))
+    return Clock(spec, record.started_at, digest, pauses=pauses, stopped_at=record.ended_at)
+
+
+def pauses_of(record: ClockRecord, state: LadderState) -> Iterator[Pause]:
+    """The pauses of the case that this clock honours."""
+    for pause in state.pauses:
+        if pause.cause in record.pauses:
+            actor = pause.actor or "customer"
+            yield Pause(pause.started_at, pause.cause, actor, end=pause.ended_at, until=pause.until)
+
+
+def is_paused(record: ClockRecord, state: LadderState) -> bool:
+    """Whether a pause that goes on holds this clock."""
+    return record.runs and any(
+        pause.ended_at is None and pause.cause in record.pauses for pause in state.pauses
+    )
+
+
+def due_of(record: ClockRecord, state: LadderState, policy: Policy) -> Due:
+    """When a clock runs out; `at` is None while a pause without an end holds it."""
+    clock = clock_of(record, state, policy)
+    if clock is None or record.budget is None:
+        return Due(record.by_when, record.by_when, provisional=False, earliest=None)
+    return due(clock, policy.calendars[record.budget.calendar])
+
+
+def deadlines(state: LadderState, policy: Policy) -> list[Deadline]:
+    """Everything the ladder waits for, in the order in which it happens; empty when stopped."""
+    if state.stopped is not None:
+        return []
+    return sorted(_all(state, policy), key=lambda found: found[:4])
+
+
+def _all(state: LadderState, policy: Policy) -> Iterator[Deadline]:
+    for position, pause in enumerate(state.pauses):
+        if pause.ended_at is None and pause.until is not None:
+            yield Deadline(pause.until, DeadlineKind.PAUSE_ENDS, position)
+    if state.place.acknowledged_until is not None:
+        yield Deadline(state.place.acknowledged_until, DeadlineKind.ACKNOWLEDGEMENT_EXPIRES, 0)
+    for position, record in enumerate(state.clocks):
+        if record.runs:
+            yield from _of_clock(position, record, state, policy)
+    for position, offer in enumerate(state.offers):
+        if offer.state is OfferState.OPEN:
+            yield Deadline(offer.expires_at, DeadlineKind.OFFER_EXPIRES, position)
+
+
+def _of_clock(
+    position: int, record: ClockRecord, state: LadderState, policy: Policy
+) -> Iterator[Deadline]:
+    found = due_of(record, state, policy)
+    if found.at is not None:
+        yield Deadline(found.at, DeadlineKind.CLOCK, position, 0, found.earliest)
+    clock = clock_of(record, state, policy)
+    if clock is None or record.budget is None or not record.warn_at_percent:
+        return
+    for percent, at in thresholds(clock, policy.calendars[record.budget.calendar]):
+        if percent not in record.warned:
+            yield Deadline(at, DeadlineKind.WARNING, position, percent)
+
+
+def wake_at(waiting: Iterable[Deadline], now: datetime) -> datetime | None:
+    """The least of the deadlines; the earliest possible instant of one that may still move."""
+    instants = (
+        found.earliest if found.earliest is not None and found.earliest > now else found.at
+        for found in waiting
+    )
+    return min(instants, default=None)
+
+
+def next_due(state: LadderState, policy: Policy, *, promised: bool) -> datetime | None:
+    """The next deadline of a running clock: of those promised to the customer, or of all."""
+    if state.stopped is not None:
+        return None
+    instants = (
+        due_of(record, state, policy).at
+        for record in state.clocks
+        if record.runs and (record.promised_to_customer or not promised)
+    )
+    return min((at for at in instants if at is not None), default=None)

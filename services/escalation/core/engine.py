@@ -1,0 +1,139 @@
+"""The three ways in which something happens to a ladder: an event, a wake-up, a command.
+
+Owns: the order of every decision. What was due before a trigger's own instant comes first
+(design rule 7), fired rungs that it disproves are taken back (rule 8), then the trigger itself.
+Pure: documents in, decisions out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from schemas.case import CaseEvent, CaseOpened
+from schemas.vocabulary import Role
+from services.escalation.core.conversation import apply_case_event
+from services.escalation.core.deadlines import VISIBLE
+from services.escalation.core.firing import due_until, fire_until
+from services.escalation.core.policy import Policy
+from services.escalation.core.retraction import retract_prevented
+from services.escalation.core.state import LadderState, Place, read_state
+from services.escalation.core.turn import Decision, Outcome, Turn
+
+
+class LadderUnknownError(ValueError):
+    """An event for a case whose opening was never applied."""
+
+
+def open_ladder(
+    case_id: UUID, event: CaseOpened, event_id: UUID, policy: Policy, now: datetime
+) -> Decision:
+    """Begins the ladder of a case.
+
+    Raises `ValueError` when the case is pinned to another policy than the one at hand.
+    """
+    if event.policy.digest != policy.digest:
+        raise ValueError(f"the case is pinned to {event.policy.digest}, not {policy.digest}")
+    entry = policy.pack.ladder.entry
+    group = policy.group(entry, event.category)
+    state = LadderState(
+        case_id=case_id,
+        policy=event.policy,
+        episode=event.episode,
+        category=event.category,
+        severity=event.severity,
+        lane=event.lane,
+        status=event.status,
+        identity_verified=event.identity_verified,
+        started_at=event.started_at,
+        place=Place(rung=entry, visit=0, entered_at=now, owner_group=group),
+    )
+    turn = Turn(state, policy, now, now, event_id, event.by_role)
+    apply_case_event(turn, event)
+    return turn.decide(Outcome.APPLIED)
+
+
+def decide_event(
+    document: bytes | None,
+    event: CaseEvent,
+    *,
+    event_id: UUID,
+    recorded_at: datetime,
+    policy: Policy,
+    now: datetime,
+    case_id: UUID,
+) -> Decision:
+    """Applies the next event of a case's stream; `recorded_at` is its effective instant.
+
+    Raises `LadderUnknownError` for a first event that does not open the case.
+    """
+    if document is None:
+        if not isinstance(event, CaseOpened):
+            raise LadderUnknownError(f"{event.event_name} came before case.opened")
+        return open_ladder(case_id, event, event_id, policy, now)
+    state = read_state(document)
+    turn = Turn(state, policy, now, min(recorded_at, now), event_id, event.by_role)
+    retract_prevented(turn, lambda trial: apply_case_event(trial, event))
+    fire_until(turn, turn.at)
+    after_end = state.stopped is not None
+    apply_case_event(turn, event)
+    still_stopped = after_end and state.stopped is not None
+    return turn.decide(Outcome.AFTER_END if still_stopped else Outcome.APPLIED)
+
+
+def decide_wake(
+    document: bytes,
+    policy: Policy,
+    now: datetime,
+    *,
+    real_now: datetime,
+    stale: bool,
+    lateness_ms: int,
+) -> Decision:
+    """Acts on what is due. While the stream is `stale`, what a customer would see is held, up to
+    the pack's grace (in real time), and fires then with reason `stream_silent`."""
+    state = read_state(document)
+    turn = Turn(state, policy, now, now, state.case_id, lateness_ms=lateness_ms)
+    visible = any(found.kind in VISIBLE for found in due_until(turn, now, hold=False))
+    hold = _holds(turn, real_now) if stale and visible else False
+    turn.silent = stale and visible and not hold
+    if not hold:
+        state.held_since = None
+    fire_until(turn, now, hold=hold)
+    fired = Outcome.FIRED if turn.firings else Outcome.NOTHING_DUE
+    return turn.decide(Outcome.HELD if hold else fired)
+
+
+def _holds(turn: Turn, real_now: datetime) -> bool:
+    """Whether the grace still runs; it begins with the first wake-up that had to wait."""
+    since = turn.state.held_since
+    if since is None:
+        turn.state.held_since = since = real_now
+    return real_now - since < turn.policy.pack.stale_grace
+
+
+def held_until(state: LadderState, policy: Policy) -> datetime | None:
+    """Real time at which held rungs fire at the latest; None when nothing is held."""
+    return None if state.held_since is None else state.held_since + policy.pack.stale_grace
+
+
+def decide_command(
+    document: bytes,
+    carry_out: Callable[[Turn], None],
+    *,
+    command_id: UUID,
+    by_role: Role,
+    policy: Policy,
+    now: datetime,
+    stale: bool = False,
+) -> Decision:
+    """Carries a command out (see `commands`) after everything due until now.
+
+    While the stream is `stale`, what a customer would see is left to the next wake-up. Whatever
+    `carry_out` raises to refuse leaves nothing behind.
+    """
+    turn = Turn(read_state(document), policy, now, now, command_id, by_role)
+    fire_until(turn, now, hold=stale)
+    carry_out(turn)
+    return turn.decide(Outcome.APPLIED)

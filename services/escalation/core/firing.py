@@ -1,0 +1,140 @@
+"""What happens when a deadline has come.
+
+Owns: the consequences of each kind of deadline. A wake-up is a hint: what is due is derived
+anew, so early, late and doubled ones change nothing (design rule 7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import assert_never
+from uuid import UUID, uuid5
+
+from schemas.escalation import ClockMissed, ClockWarned
+from schemas.vocabulary import RungReason
+from services.escalation.core.deadlines import VISIBLE, Deadline, DeadlineKind, deadlines
+from services.escalation.core.ladder import climb, expire
+from services.escalation.core.policy import Policy, breach_reason
+from services.escalation.core.state import (
+    ACKNOWLEDGEMENT,
+    PROMISE_PREFIX,
+    RUNG_CLOCK,
+    ClockEnd,
+    ClockRecord,
+    LadderState,
+)
+from services.escalation.core.timekeeping import restart, resume, start_rung_clock
+from services.escalation.core.turn import Firing, Turn
+from services.escalation.core.undo import Why
+
+
+def due_until(turn: Turn, until: datetime, *, hold: bool) -> Iterator[Deadline]:
+    """What is due, earliest first; what the customer would see is left out while held."""
+    for found in deadlines(turn.state, turn.policy):
+        if found.at <= until and not (hold and found.kind in VISIBLE):
+            yield found
+
+
+def fire_until(turn: Turn, until: datetime, *, hold: bool = False) -> None:
+    """Acts on everything due, one after the other: each may move what comes next."""
+    trigger = turn.cause
+    while (found := next(due_until(turn, until, hold=hold), None)) is not None:
+        what, cycle = _what(found, turn.state)
+        turn.cause = firing_id(turn.state, what, cycle)
+        turn.firings.append(Firing(what, cycle, found.at, turn.now, turn.lateness_of(found.at)))
+        _fire(turn, found)
+    turn.cause = trigger
+
+
+def firing_id(state: LadderState, what: str, cycle: int) -> UUID:
+    """The id of a deadline of a case: the same whenever, and however often, it is noticed."""
+    return uuid5(state.case_id, f"due:{state.episode}:{what}:{cycle}")
+
+
+def _what(found: Deadline, state: LadderState) -> tuple[str, int]:
+    match found.kind:
+        case DeadlineKind.CLOCK:
+            record = state.clocks[found.position]
+            return record.name, record.cycle
+        case DeadlineKind.WARNING:
+            record = state.clocks[found.position]
+            return f"{record.name}@{found.percent}", record.cycle
+        case DeadlineKind.OFFER_EXPIRES:
+            offer = state.offers[found.position]
+            return f"offer:{offer.rung}", offer.visit
+        case DeadlineKind.PAUSE_ENDS:
+            return "pause", found.position + 1
+        case DeadlineKind.ACKNOWLEDGEMENT_EXPIRES:
+            earlier = state.clock(ACKNOWLEDGEMENT)
+            return "acknowledged", earlier.cycle if earlier else 0
+    assert_never(found.kind)
+
+
+def _fire(turn: Turn, found: Deadline) -> None:
+    state = turn.state
+    match found.kind:
+        case DeadlineKind.CLOCK:
+            _miss(turn, state.clocks[found.position], found.at)
+        case DeadlineKind.WARNING:
+            _warn(turn, state.clocks[found.position], found)
+        case DeadlineKind.OFFER_EXPIRES:
+            expire(turn, state.offers[found.position])
+        case DeadlineKind.PAUSE_ENDS:
+            resume(turn, {state.pauses[found.position].cause}, found.at, "pause_ended")
+        case DeadlineKind.ACKNOWLEDGEMENT_EXPIRES:
+            state.place.acknowledged_until = None
+            budget = turn.policy.acknowledge_within(state.place.rung, state.lane)
+            start_rung_clock(turn, ACKNOWLEDGEMENT, budget)
+        case _:
+            assert_never(found.kind)
+
+
+def _warn(turn: Turn, record: ClockRecord, found: Deadline) -> None:
+    record.warned = (*record.warned, found.percent)
+    turn.emit(ClockWarned, clock=record.name, kind=record.kind, threshold_percent=found.percent)
+
+
+def _miss(turn: Turn, record: ClockRecord, due_at: datetime) -> None:
+    record.end, record.missed_at = ClockEnd.MISSED, due_at
+    rule = turn.policy.clock_rule(turn.state.lane, record.name)
+    promise = record.name.startswith(PROMISE_PREFIX)
+    turn.emit(
+        ClockMissed,
+        clock=record.name,
+        kind=record.kind,
+        due_at=due_at,
+        missed_at=turn.now,
+        lateness_ms=turn.lateness_of(due_at),
+        tell_customer=promise or (rule is not None and rule.on_breach.tell_customer),
+    )
+    _climb_for(turn, record, due_at)
+    if rule is not None and rule.on_breach.restart:
+        restart(turn, record, turn.now)
+
+
+def _climb_for(turn: Turn, record: ClockRecord, due_at: datetime) -> None:
+    target, reason = target_of(record, turn.state, turn.policy)
+    if target is not None:
+        reason = RungReason.STREAM_SILENT if turn.silent else reason
+        climb(turn, target, Why(reason, clock=record, due_at=due_at))
+
+
+def target_of(
+    record: ClockRecord, state: LadderState, policy: Policy
+) -> tuple[str | None, RungReason]:
+    """Where a missed clock takes the case, and why; nowhere when it stands there already."""
+    current = state.place.rung
+    following = policy.rungs[current].then
+    if record.name == RUNG_CLOCK:
+        return following, RungReason.RUNG_BUDGET_SPENT
+    if record.name == ACKNOWLEDGEMENT:
+        return following, RungReason.ACKNOWLEDGEMENT_MISSED
+    if record.name.startswith(PROMISE_PREFIX):
+        return following, RungReason.PROMISE_BROKEN
+    rule = policy.clock_rule(state.lane, record.name)
+    if rule is None or rule.on_breach.escalate_to is None:
+        return None, RungReason.CLOCK_MISSED
+    target = rule.on_breach.escalate_to
+    higher = policy.height[target] > policy.height[current]
+    return (target if higher else None), breach_reason(rule)

@@ -1,0 +1,103 @@
+"""Who holds a case: claiming it, giving it back, handing it on, acknowledging it.
+
+Owns: these commands and their refusals; exactly one agent, or nobody, holds a case.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from schemas.vocabulary import Role
+from services.escalation.core.commands import (
+    Acknowledge,
+    Claim,
+    CommandRefusedError,
+    HandOver,
+    Recuse,
+    RefusalReason,
+    Release,
+)
+from services.escalation.core.ladder import change_holder
+from services.escalation.core.roster import KnownAgents
+from services.escalation.core.state import ACKNOWLEDGEMENT, ClockEnd, Holder
+from services.escalation.core.timekeeping import end_where
+from services.escalation.core.turn import Turn
+
+HoldingCommand = Claim | Release | Acknowledge | Recuse | HandOver
+
+
+def hold(turn: Turn, command: HoldingCommand, agents: KnownAgents) -> None:
+    """Carries one of these commands out, or raises `CommandRefusedError`."""
+    match command:
+        case Claim():
+            _claim(turn, command, agents)
+        case Release():
+            _check_holds(turn, command)
+            change_holder(turn, None)
+        case Acknowledge():
+            _acknowledge(turn, command)
+        case Recuse():
+            _recuse(turn, command)
+        case HandOver():
+            _hand_over(turn, command, agents)
+        case _:
+            assert_never(command)
+
+
+def _claim(turn: Turn, command: Claim, agents: KnownAgents) -> None:
+    staff_number, holder = command.by.id, turn.state.place.holder
+    if holder is not None and holder.staff_number == staff_number:
+        return
+    if holder is not None:
+        raise CommandRefusedError(
+            RefusalReason.ALREADY_HELD,
+            "somebody holds the case already",
+            holder=holder.model_dump(mode="json"),
+        )
+    _check_may_hold(turn, staff_number, agents)
+    name = agents.names.get(staff_number) or command.by.name
+    change_holder(turn, Holder(staff_number=staff_number, name=name))
+
+
+def _check_may_hold(turn: Turn, staff_number: str, agents: KnownAgents) -> None:
+    if staff_number in turn.state.recused:
+        raise CommandRefusedError(RefusalReason.RECUSED, "this agent was recused from the case")
+    if not agents.knows(staff_number):
+        raise CommandRefusedError(
+            RefusalReason.UNKNOWN_AGENT, "the roster does not have this staff number"
+        )
+
+
+def _check_holds(turn: Turn, command: HoldingCommand) -> Holder:
+    holder = turn.state.place.holder
+    if holder is None:
+        raise CommandRefusedError(RefusalReason.NOT_HELD, "nobody holds the case")
+    if holder.staff_number != command.by.id and command.by.role is not Role.SUPERVISOR:
+        raise CommandRefusedError(
+            RefusalReason.NOT_HOLDER,
+            "somebody else holds the case",
+            holder=holder.model_dump(mode="json"),
+        )
+    return holder
+
+
+def _acknowledge(turn: Turn, command: Acknowledge) -> None:
+    if turn.state.place.holder is not None:
+        _check_holds(turn, command)
+    end_where(turn, lambda record: record.name == ACKNOWLEDGEMENT, ClockEnd.MET)
+    place = turn.state.place
+    place.acknowledged_until = None if command.lasts is None else turn.now + command.lasts
+
+
+def _recuse(turn: Turn, command: Recuse) -> None:
+    holder = _check_holds(turn, command)
+    turn.state.recused.append(holder.staff_number)
+    change_holder(turn, None)
+
+
+def _hand_over(turn: Turn, command: HandOver, agents: KnownAgents) -> None:
+    _check_holds(turn, command)
+    _check_may_hold(turn, command.to_agent, agents)
+    name = agents.names.get(command.to_agent)
+    holder = Holder(staff_number=command.to_agent, name=name)
+    change_holder(turn, holder, brief=command.brief)

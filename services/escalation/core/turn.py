@@ -1,0 +1,124 @@
+"""One decision in the making: the state being changed and the events it gives rise to.
+
+Owns: what every event on `escalations` carries (where the case stood when it happened; the next
+deadlines once all is decided). Never decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from schemas.escalation import LadderEvent
+from schemas.vocabulary import Role
+from services.escalation.core.deadlines import deadlines, next_due, wake_at
+from services.escalation.core.policy import Policy
+from services.escalation.core.state import LadderState, write_state
+
+
+class Outcome(StrEnum):
+    """What became of a trigger; the closed Reason of a decision."""
+
+    APPLIED = "applied"
+    NOTHING_DUE = "nothing_due"
+    FIRED = "fired"
+    HELD = "held"
+    AFTER_END = "after_end"
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """A deadline that was acted upon: for lateness, and for proof that it happened once."""
+
+    what: str
+    cycle: int
+    due_at: datetime
+    fired_at: datetime
+    lateness_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a trigger leads to. `held_since` is real time; `document` is the state to store."""
+
+    state: LadderState
+    document: bytes
+    events: tuple[LadderEvent, ...]
+    wake_at: datetime | None
+    outcome: Outcome
+    firings: tuple[Firing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Emitted:
+    event: type[LadderEvent]
+    place: Mapping[str, Any]
+    fields: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Turn:
+    """The working copy of one decision.
+
+    `at` is the effective instant of the trigger, `now` when it is decided; `cause` is the id of
+    the trigger, which every derived id and record names.
+    """
+
+    state: LadderState
+    policy: Policy
+    now: datetime
+    at: datetime
+    cause: UUID
+    by_role: Role = Role.SYSTEM
+    lateness_ms: int | None = None
+    """Real milliseconds, where the trigger is a timer; else the domain's are taken."""
+    silent: bool = False
+    """Whether deadlines fire although the stream of cases has been silent for too long."""
+    firings: list[Firing] = field(default_factory=list)
+    _emitted: list[_Emitted] = field(default_factory=list)
+
+    def emit(self, event: type[LadderEvent], **fields: Any) -> None:
+        """Notes an event, with where the case stands now."""
+        place = self.state.place
+        self._emitted.append(
+            _Emitted(
+                event,
+                {
+                    "episode": self.state.episode,
+                    "rung": place.rung,
+                    "path": self.policy.rungs[place.rung].path,
+                    "visit": place.visit,
+                    "owner_group": place.owner_group,
+                },
+                fields,
+            )
+        )
+
+    def lateness_of(self, due_at: datetime) -> int:
+        """Milliseconds after its due instant at which a deadline is acted upon."""
+        if self.lateness_ms is not None:
+            return self.lateness_ms
+        return max(0, int((self.now - due_at).total_seconds() * 1000))
+
+    def decide(self, outcome: Outcome) -> Decision:
+        """The finished decision."""
+        nexts = {
+            "next_update_at": next_due(self.state, self.policy, promised=True),
+            "next_due_at": next_due(self.state, self.policy, promised=False),
+        }
+        events = tuple(
+            noted.event(**noted.place, **nexts, **noted.fields) for noted in self._emitted
+        )
+        waiting = deadlines(self.state, self.policy)
+        return Decision(
+            state=self.state,
+            document=write_state(self.state),
+            events=events,
+            wake_at=wake_at(waiting, self.now),
+            outcome=outcome,
+            firings=tuple(self.firings),
+        )

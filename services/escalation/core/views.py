@@ -1,0 +1,197 @@
+"""What people read of a ladder: the body of `GET /v1/ladders/{id}` and the row of a queue.
+
+Owns: names and shapes of `walkthrough.md` section 2; instants are in the policy's zone.
+Everything is derived from state and policy, nothing decided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from schemas.vocabulary import Category, LadderRunState, Severity
+from services.escalation.core.deadlines import (
+    Deadline,
+    DeadlineKind,
+    deadlines,
+    due_of,
+    is_paused,
+    pauses_of,
+)
+from services.escalation.core.firing import target_of
+from services.escalation.core.policy import Policy, clock_budget
+from services.escalation.core.state import (
+    ClockEnd,
+    ClockRecord,
+    LadderState,
+    OfferRecord,
+    RungRecord,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """What a queue shows of one case; nothing personal."""
+
+    owner_group: str
+    holder: str | None
+    next_due: datetime | None
+    category: Category
+    severity: Severity
+    rung: str
+    visit: int
+    episode: int
+    state: LadderRunState
+
+
+def run_state(state: LadderState) -> LadderRunState:
+    """What the ladder is doing."""
+    if state.stopped is not None:
+        return LadderRunState.STOPPED
+    if state.held_since is not None:
+        return LadderRunState.HELD
+    return LadderRunState.RUNNING if state.open_pause() is None else LadderRunState.PAUSED
+
+
+def queue_row(state: LadderState, policy: Policy) -> QueueRow:
+    """The case as its owner group's queue lists it."""
+    following = _next(state, policy)
+    return QueueRow(
+        owner_group=state.place.owner_group,
+        holder=state.place.holder.staff_number if state.place.holder else None,
+        next_due=following.at if following else None,
+        category=state.category,
+        severity=state.severity,
+        rung=state.place.rung,
+        visit=state.place.visit,
+        episode=state.episode,
+        state=run_state(state),
+    )
+
+
+def ladder_view(state: LadderState, policy: Policy) -> dict[str, Any]:
+    """The whole ladder as an agent reads it, JSON-ready."""
+    place = state.place
+    return {
+        "case_id": str(state.case_id),
+        "episode": state.episode,
+        "rung": place.rung,
+        "visit": place.visit,
+        "path": policy.rungs[place.rung].path,
+        "owner_group": place.owner_group,
+        "holder": place.holder.model_dump(mode="json") if place.holder else None,
+        "state": run_state(state).value,
+        "stopped": state.stopped.value if state.stopped else None,
+        "category": state.category.value,
+        "severity": state.severity.value,
+        "lane": state.lane.value,
+        "policy": policy.pin.model_dump(mode="json"),
+        "clocks": [
+            clock_view(record, state, policy)
+            for record in state.clocks
+            if record is state.clock(record.name)
+        ],
+        "next": _next_view(state, policy),
+        "offers": [_offer_view(offer, state, policy) for offer in state.open_offers()],
+        "history": [rung_view(record, policy) for record in state.history],
+    }
+
+
+def clock_view(record: ClockRecord, state: LadderState, policy: Policy) -> dict[str, Any]:
+    """One run of a clock."""
+    rule = policy.clock_rule(state.lane, record.name)
+    found = due_of(record, state, policy)
+    budget = clock_budget(record.budget) if record.budget else None
+    return {
+        "name": record.name,
+        "kind": record.kind,
+        "state": clock_state(record, state),
+        "started_at": in_zone(record.started_at, policy),
+        "budget": budget.to_text() if budget else None,
+        "unit": budget.unit.value if budget else "instant",
+        "due_at": in_zone(found.at, policy),
+        "provisional": found.provisional,
+        "paused": [
+            {
+                "reason": str(pause.reason),
+                "actor": pause.actor,
+                "from": in_zone(pause.start, policy),
+                "to": in_zone(pause.end, policy),
+                "until": in_zone(pause.until, policy),
+            }
+            for pause in pauses_of(record, state)
+            if pause.end is None or pause.end > record.started_at
+        ],
+        "missed_at": in_zone(record.missed_at, policy),
+        "ended_at": in_zone(record.ended_at, policy),
+        "cycle": record.cycle,
+        "citation": rule.citation if rule else None,
+        "verified": rule.verified if rule else None,
+    }
+
+
+def clock_state(record: ClockRecord, state: LadderState) -> str:
+    """running, paused, met, missed or stopped."""
+    if record.end is not None:
+        return ClockEnd(record.end).value
+    return "paused" if is_paused(record, state) else "running"
+
+
+def rung_view(record: RungRecord, policy: Policy) -> dict[str, Any]:
+    """One entry into a rung."""
+    return {
+        "episode": record.episode,
+        "rung": record.rung,
+        "visit": record.visit,
+        "path": policy.rungs[record.rung].path,
+        "entered_at": in_zone(record.entered_at, policy),
+        "reason": record.reason.value,
+        "from": record.from_rung,
+        "clock": record.clock,
+        "due_at": in_zone(record.due_at, policy),
+        "by_role": record.by_role.value,
+        "retracted": record.retracted_by is not None,
+    }
+
+
+def in_zone(at: datetime | None, policy: Policy) -> str | None:
+    """ISO 8601 with the offset of the policy's zone."""
+    return at.astimezone(policy.zone).isoformat() if at is not None else None
+
+
+def _offer_view(offer: OfferRecord, state: LadderState, policy: Policy) -> dict[str, Any]:
+    rung = policy.rungs[offer.rung]
+    consent_to = rung.offer.consent_to if rung.offer else None
+    return {
+        "id": str(offer.id),
+        "rung": offer.rung,
+        "path": rung.path,
+        "visit": offer.visit,
+        "made_at": in_zone(offer.made_at, policy),
+        "expires_at": in_zone(offer.expires_at, policy),
+        "consent_to": consent_to,
+        "consent_given": state.consents.get(consent_to or "", False),
+        "wording": dict(rung.offer.wording) if rung.offer else {},
+        "reason": offer.reason.value,
+    }
+
+
+def _next(state: LadderState, policy: Policy) -> Deadline | None:
+    """The next deadline at which something runs out."""
+    running_out = (DeadlineKind.CLOCK, DeadlineKind.OFFER_EXPIRES)
+    found = (waiting for waiting in deadlines(state, policy) if waiting.kind in running_out)
+    return next(found, None)
+
+
+def _next_view(state: LadderState, policy: Policy) -> dict[str, Any] | None:
+    following = _next(state, policy)
+    if following is None:
+        return None
+    if following.kind is DeadlineKind.OFFER_EXPIRES:
+        offer = state.offers[following.position]
+        what, then = f"offer:{offer.rung}", policy.rungs[offer.rung].then
+    else:
+        record = state.clocks[following.position]
+        what, then = record.name, target_of(record, state, policy)[0]
+    return {"at": in_zone(following.at, policy), "what": what, "then": then}

@@ -1,0 +1,198 @@
+"""Drives one case's ladder through the pure engine, as the shell would.
+
+Keeps the document as bytes between triggers and collects every event, so that a test reads like
+the story of a case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from uuid import UUID, uuid5
+
+from schemas.case import CASE_EVENTS, CaseEvent, PackPin
+from schemas.escalation import LadderEvent
+from schemas.vocabulary import Status
+from services.escalation.core.commands import COMMAND
+from services.escalation.core.engine import decide_command, decide_event, decide_wake
+from services.escalation.core.obeying import carrying_out
+from services.escalation.core.policy import Policy, compile_policy
+from services.escalation.core.roster import KnownAgents
+from services.escalation.core.state import LadderState, read_state
+from services.escalation.core.turn import Decision
+from services.escalation.core.views import ladder_view
+from services.packs import DEFAULT_PACK, load_pack
+
+CASE = UUID("6f9619ff-8b86-d011-b42d-00cf4fc964ff")
+EVENTS = {event.event_name: event for event in CASE_EVENTS}
+
+
+@lru_cache(maxsize=1)
+def wallet_policy() -> Policy:
+    """The shipped pack, compiled."""
+    loaded = load_pack(DEFAULT_PACK)
+    return compile_policy(loaded.pack, loaded.digest)
+
+
+def at(text: str) -> datetime:
+    """An instant in Shanghai, as "2026-11-20 09:58"."""
+    return datetime.fromisoformat(text.replace(" ", "T") + "+08:00")
+
+
+class Ladder:
+    """One case: `event`, `wake`, `command` are its triggers; `events` all that came out."""
+
+    def __init__(self, policy: Policy | None = None, case_id: UUID = CASE) -> None:
+        self.policy = policy or wallet_policy()
+        self.case_id = case_id
+        self.document: bytes | None = None
+        self.now = at("2026-11-20 09:58")
+        self.real_now = self.now
+        self.status = Status.OPEN
+        self.events: list[LadderEvent] = []
+        self.decisions: list[Decision] = []
+        self._triggers = 0
+
+    @property
+    def state(self) -> LadderState:
+        assert self.document is not None
+        return read_state(self.document)
+
+    @property
+    def wake_at(self) -> datetime | None:
+        return self.decisions[-1].wake_at
+
+    def open(self, when: str = "2026-11-20 09:58", **fields: Any) -> Decision:
+        """The case of the walkthrough: money not received, reported on a Friday."""
+        instant = at(when)
+        opening: dict[str, Any] = {
+            "data_subject": uuid5(self.case_id, "subject"),
+            "category": "funds_not_received",
+            "severity": "normal",
+            "lane": "ordinary",
+            "policy": PackPin(
+                name=self.policy.pack.name,
+                version=self.policy.pack.version,
+                digest=self.policy.digest,
+            ),
+            "channel": "phone",
+            "occurred_at": instant,
+            "started_at": instant,
+        }
+        return self.event("case.opened", instant, **{**opening, **fields})
+
+    def event(self, name: str, recorded: datetime | str, **fields: Any) -> Decision:
+        """One event of topic `cases`, decided when it is recorded or later (`self.now`)."""
+        recorded_at = at(recorded) if isinstance(recorded, str) else recorded
+        self.now = max(self.now, recorded_at)
+        self.status = Status(fields.pop("status", _status_after(name, self.status)))
+        event: CaseEvent = EVENTS[name].model_validate({"status": self.status, **fields})
+        decision = decide_event(
+            self.document,
+            event,
+            event_id=self._next_id(name),
+            recorded_at=recorded_at,
+            policy=self.policy,
+            now=self.now,
+            case_id=self.case_id,
+        )
+        return self._keep(decision)
+
+    def wake(self, when: datetime | str | None = None, *, stale: bool = False) -> Decision:
+        """A wake-up at an instant, else at `wake_at`."""
+        instant = at(when) if isinstance(when, str) else when or self.wake_at
+        assert instant is not None
+        assert self.document is not None
+        self.now = max(self.now, instant)
+        decision = decide_wake(
+            self.document,
+            self.policy,
+            self.now,
+            real_now=self.real_now,
+            stale=stale,
+            lateness_ms=0,
+        )
+        return self._keep(decision)
+
+    def run_until(self, when: str) -> None:
+        """Wakes the case at every instant it asks for, as the clock moves to `when`."""
+        until = at(when)
+        while self.wake_at is not None and self.wake_at <= until:
+            self.wake()
+        self.now = max(self.now, until)
+
+    def command(
+        self,
+        name: str,
+        when: str | None = None,
+        *,
+        by: str = "A1024",
+        role: str = "agent",
+        agents: KnownAgents | None = None,
+        **fields: Any,
+    ) -> Decision:
+        """A command by an agent, or by the customer."""
+        if when is not None:
+            self.now = max(self.now, at(when))
+        assert self.document is not None
+        body: Mapping[str, Any] = {"command": name, "by": {"role": role, "id": by}, **fields}
+        command = COMMAND.validate_python(body)
+        decision = decide_command(
+            self.document,
+            carrying_out(command, agents or KnownAgents({"A1024": "李四", "A2001": "王五"})),
+            command_id=self._next_id(name),
+            by_role=command.by.role,
+            policy=self.policy,
+            now=self.now,
+        )
+        return self._keep(decision)
+
+    def names(self) -> list[str]:
+        """The names of everything that was said."""
+        return [event.event_name for event in self.events]
+
+    def said(self, name: str) -> list[Any]:
+        """The events of one name."""
+        return [event for event in self.events if event.event_name == name]
+
+    def view(self) -> dict[str, Any]:
+        return ladder_view(self.state, self.policy)
+
+    def rungs(self) -> list[str]:
+        """The rungs entered, in order."""
+        return [event.rung for event in self.said("rung.entered")]
+
+    def clock(self, name: str) -> dict[str, Any]:
+        """A clock as the ladder shows it."""
+        found: list[dict[str, Any]] = [
+            clock for clock in self.view()["clocks"] if clock["name"] == name
+        ]
+        return found[0]
+
+    def later(self, **duration: float) -> datetime:
+        return self.now + timedelta(**duration)
+
+    def _next_id(self, name: str) -> UUID:
+        self._triggers += 1
+        return uuid5(self.case_id, f"{name}:{self._triggers}")
+
+    def _keep(self, decision: Decision) -> Decision:
+        self.document = decision.document
+        self.events += decision.events
+        self.decisions.append(decision)
+        return decision
+
+
+def _status_after(name: str, status: Status) -> Status:
+    return {
+        "customer.asked": Status.WAITING_CUSTOMER,
+        "customer.answered": Status.OPEN,
+        "case.resolved": Status.RESOLVED,
+        "case.confirmed": Status.CLOSED,
+        "case.reopened": Status.OPEN,
+        "case.withdrawn": Status.WITHDRAWN,
+        "case.closed": Status.CLOSED,
+        "case.merged": Status.MERGED,
+    }.get(name, status)
