@@ -23,7 +23,7 @@ select origin + (clock_timestamp() - origin) * speed + "offset" from {schema}.si
 _SET: Final = """
 {name} as (insert into {schema}.simulated_clock as clock (origin, speed, "offset", moved_at)
   values ($1, 0, interval '0', clock_timestamp())
-  on conflict ("only") do update set "offset" = $1 - clock.origin, moved_at = clock_timestamp())
+  on conflict (single) do update set "offset" = $1 - clock.origin, moved_at = clock_timestamp())
 """
 _SET_ALL: Final = "with {sets} select pg_notify('recourse_clock', '')"
 _TABLES_WAIT_S: Final = 60.0

@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from services.kit.http import problem
 from services.local.openapi import merge_openapi, owns
-from services.local.problems import problem
 from services.local.proxy import forward
 
 PREFIXES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -65,7 +65,9 @@ class Front:
                 *(_document(client) for client in self._clients.values())
             )
         except httpx.HTTPError as error:
-            return problem(502, "Service unavailable", f"a service does not answer: {error!r}")
+            return problem(
+                502, "service-unavailable", "A service does not answer", detail=repr(error)
+            )
         documents = dict(zip(self._clients, answers, strict=True))
         return JSONResponse(merge_openapi(documents, PREFIXES))
 
@@ -75,7 +77,7 @@ class Front:
         for service, client in self._clients.items():
             if owns(PREFIXES[service], path):
                 return await forward(request, service, client)
-        return problem(404, "Not found", f"no service answers for {path}")
+        return problem(404, "not-found", f"No service answers for {path}")
 
 
 async def _state(client: httpx.AsyncClient) -> str:

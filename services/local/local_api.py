@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from services.kit.http import problem
 from services.local.clock import BadClockRequest, ClockGoesBack
 from services.local.mail import MailSink, selected
-from services.local.problems import problem
 from services.local.process import Supervised
 from services.local.quiet import NotQuiet, QuietWatch
 from services.local.simulated_time import SimulatedTime
@@ -55,13 +55,13 @@ class LocalApi:
     async def move_clock(self, request: Request) -> Response:
         """Advance the simulated clock; answered when all that follows from it is done."""
         if self.time is None:
-            return problem(409, "Conflict", "time is not simulated: start with --clock")
+            return problem(409, "clock-is-real", "Time is not simulated: start with --clock")
         try:
             now = await self.time.go(await _json_body(request))
         except BadClockRequest as error:
-            return problem(422, "Invalid request", str(error), errors=error.errors)
+            return problem(422, "invalid", "The clock cannot do that", errors=error.errors)
         except ClockGoesBack as error:
-            return problem(409, "Conflict", str(error), now=self._now())
+            return problem(409, "clock-goes-back", str(error), now=self._now())
         except NotQuiet as error:
             return _not_quiet(error, self._now())
         return JSONResponse({"now": now.isoformat()})
@@ -83,7 +83,7 @@ class LocalApi:
         except ValueError:
             detail = "an ISO 8601 instant with offset, or a mail's id, is wanted"
             errors = [{"pointer": "/after", "detail": detail}]
-            return problem(422, "Invalid request", detail, errors=errors)
+            return problem(422, "invalid", "No such selection of mails", errors=errors)
         return JSONResponse([mail.as_json() for mail in mails])
 
     def _now(self) -> str:
@@ -98,4 +98,4 @@ async def _json_body(request: Request) -> Any:
 
 
 def _not_quiet(error: NotQuiet, now: str) -> Response:
-    return problem(504, "Not quiet", str(error), outstanding=error.outstanding, now=now)
+    return problem(504, "not-quiet", str(error), outstanding=error.outstanding, now=now)

@@ -15,7 +15,7 @@ import httpx
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from services.local.problems import problem
+from services.kit.http import problem
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ async def forward(request: Request, service: str, client: httpx.AsyncClient) -> 
         answer = await _send(client, _outgoing(request, client))
     except httpx.HTTPError as error:
         log.info("no answer of %s to %s %s: %r", service, request.method, request.url.path, error)
-        return problem(502, "Service unavailable", f"{service} does not answer", service=service)
+        return problem(502, "service-unavailable", f"{service} does not answer", service=service)
     response = StreamingResponse(_body(answer), status_code=answer.status_code)
     response.raw_headers = end_to_end(answer.headers.raw)
     return response

@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 PREFIX = {"intake": "/v1/cases", "escalation": "/v1/ladders", "notifier": "/v1/deliveries"}
 SCHEMA = """
-create table if not exists simulated_clock("only" boolean primary key default true check ("only"),
+create table if not exists simulated_clock(single boolean primary key default true check (single),
   origin timestamptz not null, speed double precision not null, "offset" interval not null,
   moved_at timestamptz not null);
 create table if not exists orders(due timestamptz primary key, done_at timestamptz);
