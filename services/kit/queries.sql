@@ -174,7 +174,7 @@ SELECT id FROM cluster
 
 -- name: remember_cluster
 -- The broker that we publish to from now on.
-INSERT INTO cluster (id) VALUES ($1) ON CONFLICT (only) DO UPDATE SET id = excluded.id
+INSERT INTO cluster (id) VALUES ($1) ON CONFLICT (single) DO UPDATE SET id = excluded.id
 
 -- name: gaps
 -- Entities with records that have waited long for the one before; what they have applied.

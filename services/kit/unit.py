@@ -94,13 +94,14 @@ class Unit:
 
     async def lock(self, ids: Iterable[UUID], *, create: bool = False) -> dict[UUID, Entity]:
         """Lock entities (sorted), making stubs of those that are new where `create`."""
-        wanted = sorted(set(ids) - self.entities.keys())
+        named = set(ids)
+        wanted = sorted(named - self.entities.keys())
         if wanted:
             if create:
                 await self.conn.execute(QUERIES["stub"], wanted)
             await self.adopt(await self.conn.fetch(QUERIES["lock"], wanted))
             self.clock = await clock.read(self.conn)
-        return {id: self.entities[id] for id in ids if id in self.entities}
+        return {id: self.entities[id] for id in named if id in self.entities}
 
     async def adopt(self, rows: Sequence[asyncpg.Record]) -> list[Entity]:
         """Take rows that a statement of the kit has locked; opens their documents."""

@@ -83,7 +83,7 @@ CREATE TABLE progress (topic text, part int, t timestamptz NOT NULL, PRIMARY KEY
 CREATE TABLE lease (name text PRIMARY KEY, owner text NOT NULL, until timestamptz NOT NULL);
 -- Up to where each consumer has applied our topics; and the broker that we published to.
 CREATE TABLE confirmed (consumer text, topic text, t timestamptz NOT NULL, PRIMARY KEY (consumer, topic));
-CREATE TABLE cluster (only boolean PRIMARY KEY DEFAULT true CHECK (only), id text NOT NULL);
+CREATE TABLE cluster (single boolean PRIMARY KEY DEFAULT true CHECK (single), id text NOT NULL);
 
 -- Foreign topics have no sequence: they are deduplicated by CloudEvents (source, id).
 CREATE TABLE foreign_seen (source text, id text, at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -101,7 +101,7 @@ CREATE INDEX idempotency_at ON idempotency (at);
 
 -- Exists (as a row) only where time is simulated: now = origin + (real - origin) * speed + offset.
 CREATE TABLE simulated_clock (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
     origin timestamptz NOT NULL,
     speed double precision NOT NULL,
     "offset" interval NOT NULL,
