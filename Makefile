@@ -1,0 +1,57 @@
+# Everything here sets itself up: on a fresh machine with Python 3.11+ and make, any target works.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+KAFKA ?= embedded
+TESTS ?= tests
+export PYTHONPATH := $(CURDIR)
+
+.DEFAULT_GOAL := help
+
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Recourse needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(STAMP) ## Install everything from the hashed lock (every other target calls it)
+
+demo: setup ## Replay real complaints through the whole system on a simulated clock
+	$(BIN)/recourse demo --kafka $(KAFKA)
+
+up: setup ## Run the whole stack on this machine until Ctrl-C
+	$(BIN)/recourse up
+
+test: setup ## Run all tests (KAFKA=apache: on Apache Kafka)
+	RECOURSE_TEST_KAFKA=$(KAFKA) $(BIN)/python -m pytest $(TESTS)
+
+lint: setup ## Style, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test ## What CI runs
+
+format: setup ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+schemas: setup ## Generate the checked-in JSON Schemas and the lifecycle page anew
+	$(BIN)/python -m schemas.generate
+
+bench: setup ## Measure, each number beside its baseline
+	$(BIN)/python -m benchmarks --kafka $(KAFKA)
+
+hooks: setup ## Install the git hooks
+	$(BIN)/pre-commit install
+
+clean: ## Forget the local stack's state (not the environment)
+	rm -rf var
+
+.PHONY: help setup demo up test lint check format schemas bench hooks clean
