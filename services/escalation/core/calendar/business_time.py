@@ -174,7 +174,7 @@ class BusinessTime:
 
     def is_provisional(self, at: datetime) -> bool:
         """Whether an instant lies beyond the horizon, where days may still be decreed."""
-        return self.known_until is not None and at > self.known_until
+        return self.known_until is not None and to_us(at) > to_us(self.known_until)
 
     @property
     def optimistic(self) -> "BusinessTime":
@@ -187,10 +187,12 @@ def intersection(one: BusinessTime, other: BusinessTime, start: datetime) -> Ite
     ours, theirs = one.periods_after(start), other.periods_after(start)
     mine, yours = next(ours, None), next(theirs, None)
     while mine is not None and yours is not None:
-        begins, ends = max(mine.start, yours.start), min(mine.end, yours.end)
+        # Integers: Python compares datetimes of one zone by wall time, wrong in a repeated hour.
+        begins = max(to_us(mine.start), to_us(yours.start))
+        ends = min(to_us(mine.end), to_us(yours.end))
         if begins < ends:
-            yield Period(begins.astimezone(one.zone), ends.astimezone(one.zone))
-        if mine.end <= yours.end:
+            yield Period(from_us(begins, one.zone), from_us(ends, one.zone))
+        if to_us(mine.end) == ends:
             mine = next(ours, None)
         else:
             yours = next(theirs, None)

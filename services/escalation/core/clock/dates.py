@@ -11,7 +11,7 @@ from typing import assert_never
 from services.escalation.core.calendar import BusinessTime
 from services.escalation.core.clock.budget import Budget, Unit
 from services.escalation.core.clock.meter import WallClock
-from services.escalation.core.clock.model import ClockSpec, EndRule
+from services.escalation.core.clock.model import ClockSpec, EndRule, to_utc
 
 
 def counted(start: datetime, budget: Budget, time: BusinessTime) -> datetime:
@@ -33,6 +33,7 @@ def months_after(day: date, count: int) -> date:
 
 
 def ended(end: EndRule, at: datetime, time: BusinessTime) -> datetime:
+    """The instant at which a clock ends whose budget is used up at `at`."""
     day = at.astimezone(time.zone).date()
     if end is EndRule.SAME_TIME:
         return at.astimezone(time.zone)
@@ -54,9 +55,13 @@ def rolled(spec: ClockSpec, time: BusinessTime, strict: datetime) -> datetime:
 
 
 def offset_from(at: datetime, by: Budget, time: BusinessTime) -> datetime:
-    """The instant a signed budget away, as a rung that fires before or after a due instant."""
+    """The instant a signed budget away, in UTC, as a rung that fires before or after one."""
+    return to_utc(_moved(at, by, time))
+
+
+def _moved(at: datetime, by: Budget, time: BusinessTime) -> datetime:
     if by.unit is Unit.BUSINESS:
         return time.add(at, by.time)
     if by.unit is Unit.ELAPSED:
-        return WallClock().add(at.astimezone(time.zone), by.time)
+        return WallClock().add(at, by.time)
     return counted(at, by, time)

@@ -1,12 +1,12 @@
 """When a clock is due: its budget laid out on its calendar, pauses left out.
 
 Owns: due instants, derived and never stored (design rule 6). A pause gives back the time inside
-it; the closed span before a reopen is a pause. Results are in the calendar's zone.
+it; the closed span before a reopen is a pause. Results are in UTC, safe to compare.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from services.escalation.core.calendar import BusinessTime, Roll
 from services.escalation.core.clock.dates import counted, ended, rolled
@@ -17,9 +17,7 @@ from services.escalation.core.clock.meter import (
     meter_of,
     pause_spans,
 )
-from services.escalation.core.clock.model import Clock, EndRule
-
-ONE_DAY: Final = timedelta(days=1)
+from services.escalation.core.clock.model import Clock, EndRule, to_utc
 
 
 class Due(NamedTuple):
@@ -51,10 +49,9 @@ def due(clock: Clock, time: BusinessTime, now: datetime | None = None) -> Due:
         return Due(None, None, provisional=False, earliest=None)
     strict = ended(clock.spec.end, last, time)
     at = rolled(clock.spec, time, strict)
-    known_until = time.known_until
-    if known_until is None or max(at, strict) <= known_until:
-        return Due(at, strict, provisional=False, earliest=None)
-    return Due(at, strict, provisional=True, earliest=_earliest(clock, time, spans, known_until))
+    provisional = time.is_provisional(at) or time.is_provisional(strict)
+    earliest = _earliest(clock, time, spans) if provisional else None
+    return Due(to_utc(at), to_utc(strict), provisional, earliest and to_utc(earliest))
 
 
 def next_due(instants: Iterable[datetime | None]) -> datetime | None:
@@ -64,32 +61,36 @@ def next_due(instants: Iterable[datetime | None]) -> datetime | None:
 
 def _last_instant(clock: Clock, time: BusinessTime, spans: Sequence[Span]) -> datetime | None:
     """Where the budget ends before the end rule; None while a pause without an end holds it."""
-    start = clock.started_at.astimezone(time.zone)
-    budget, meter = clock.budget, meter_of(clock, time)
+    start, budget, meter = clock.started_at, clock.budget, meter_of(clock, time)
     if budget.is_time:
         return lay_out(meter, start, max(budget.time - clock.consumed, timedelta(0)), spans)
     return given_back(meter, counted(start, budget, time), spans)
 
 
-def _earliest(
-    clock: Clock, time: BusinessTime, spans: Sequence[Span], known_until: datetime
-) -> datetime | None:
+def _earliest(clock: Clock, time: BusinessTime, spans: Sequence[Span]) -> datetime | None:
     """A bound that holds whatever is decreed, within any weekday's hours, after the horizon."""
     spec, widest = clock.spec, time.optimistic
     if not spec.budget.is_time:
-        # What a pause gives back beyond the horizon may turn out to be nothing.
-        spans = [
-            (began, min(end, known_until))
-            for began, end in spans
-            if end is not None and began < known_until
-        ]
+        spans = _before_horizon(spans, time)
     last = _last_instant(clock, widest, spans)
     if last is None:
         return None
     if spec.roll is Roll.PRECEDING:
-        # Any number of closed dates may be decreed, down to the last one that is known to open.
-        day = time.days.roll(known_until.date() - ONE_DAY, Roll.PRECEDING)
-        last = min(last, time.days.at_wall_time(last, day))
-    # A decreed short day may close at any hour of it.
-    close = spec.end is EndRule.CLOSE_OF_BUSINESS
-    return time.days.start_of_day(last.date()) if close else ended(spec.end, last, widest)
+        last = min(to_utc(last), to_utc(_last_known_day(last, time)))
+    if spec.end is EndRule.CLOSE_OF_BUSINESS:
+        # A decreed short day may close at any hour of it.
+        return time.days.start_of_day(last.astimezone(time.zone).date())
+    return ended(spec.end, last, widest)
+
+
+def _before_horizon(spans: Sequence[Span], time: BusinessTime) -> list[Span]:
+    """What a pause gives back beyond the horizon may turn out to be nothing."""
+    known = [(began, end) for began, end in spans if end and not time.is_provisional(began)]
+    limit = time.known_until
+    return [(began, min(end, limit) if limit else end) for began, end in known]
+
+
+def _last_known_day(at: datetime, time: BusinessTime) -> datetime:
+    """The wall time of `at` on the last date known to open: all later ones may be closed."""
+    horizon = time.calendar.horizon or at.astimezone(time.zone).date()
+    return time.days.at_wall_time(at, time.days.roll(horizon, Roll.PRECEDING))

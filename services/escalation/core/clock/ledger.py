@@ -19,6 +19,7 @@ from services.escalation.core.clock.model import (
     Pause,
     open_pause,
     state_at,
+    to_utc,
 )
 
 CLOSED: Final = "closed"
@@ -68,7 +69,7 @@ def pause(
         return Change(clock, refusal)
     left = _pause_left(clock)
     if left is not None:
-        cap = at + left
+        cap = to_utc(at) + left
         until = cap if until is None else min(until, cap)
     entry = Pause(at, reason, actor, until=until)
     return Change(replace(clock, pauses=(*clock.pauses, entry)), Entry.PAUSED)

@@ -10,7 +10,7 @@ from services.escalation.core.calendar import BusinessTime
 from services.escalation.core.clock.due import due
 from services.escalation.core.clock.ledger import ended_pauses
 from services.escalation.core.clock.meter import Meter, lay_out, meter_of, pause_spans
-from services.escalation.core.clock.model import Clock
+from services.escalation.core.clock.model import Clock, to_utc
 
 
 def remaining(clock: Clock, time: BusinessTime, now: datetime) -> timedelta:
@@ -73,7 +73,8 @@ def _share(clock: Clock, time: BusinessTime, percent: int) -> datetime | None:
         return None
     share = _span_time(clock, time) * percent / 100
     left = max(share - clock.consumed, timedelta(0))
-    return lay_out(meter_of(clock, time), clock.started_at, left, pause_spans(clock, None))
+    at = lay_out(meter_of(clock, time), clock.started_at, left, pause_spans(clock, None))
+    return at and to_utc(at)
 
 
 def _span_time(clock: Clock, time: BusinessTime) -> timedelta:

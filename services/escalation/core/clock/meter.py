@@ -29,7 +29,7 @@ class WallClock:
 
     def add(self, start: datetime, amount: timedelta, /) -> datetime:
         """Elapsed time, also over clock changes."""
-        return (start.astimezone(UTC) + amount).astimezone(start.tzinfo)
+        return start.astimezone(UTC) + amount
 
     def between(self, start: datetime, end: datetime, /) -> timedelta:
         """Elapsed time; zero when `end` is before `start`."""
@@ -44,10 +44,10 @@ def meter_of(clock: Clock, time: BusinessTime) -> Meter:
 
 
 def pause_spans(clock: Clock, now: datetime | None) -> list[Span]:
-    """Pauses from the start on, in order, overlaps joined; one without an end ends `now`."""
+    """Pauses from the start on, in order, overlaps joined, in UTC; an open one ends `now`."""
     spans: list[Span] = []
     for pause in sorted(clock.pauses, key=lambda pause: pause.start):
-        ended = pause.ends or (max(now, pause.start) if now else None)
+        ended = pause.ends or (max(now.astimezone(UTC), pause.start) if now else None)
         began = max(pause.start, clock.started_at)
         if ended is not None and ended <= began:
             continue

@@ -1,10 +1,12 @@
 """A clock as data: a budget and a ledger (design rule 6).
 
 Owns: the frozen values. Nothing here is a due instant: that is derived (see `due`).
+Instants are kept in UTC whatever zone they come in: Python compares two datetimes of one zone by
+their wall time, which is wrong in the hour that a clock change repeats.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -55,6 +57,20 @@ class ClockSpec:
     verified: str | None = None
 
 
+def _keep_in_utc(value: "Pause | Extension | Clock", *names: str) -> None:
+    for name in names:
+        at = getattr(value, name)
+        if at is not None:
+            object.__setattr__(value, name, to_utc(at))
+
+
+def to_utc(at: datetime) -> datetime:
+    """The same instant in UTC; a naive one is a `ValueError`."""
+    if at.tzinfo is None:
+        raise ValueError(f"{at.isoformat()} has no time zone")
+    return at.astimezone(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Pause:
     """A stretch that is given back. `end` None: still paused, at most until `until`."""
@@ -64,6 +80,9 @@ class Pause:
     actor: str
     end: datetime | None = None
     until: datetime | None = None
+
+    def __post_init__(self) -> None:
+        _keep_in_utc(self, "start", "end", "until")
 
     @property
     def ends(self) -> datetime | None:
@@ -82,6 +101,9 @@ class Extension:
     reason: str
     approver: str
 
+    def __post_init__(self) -> None:
+        _keep_in_utc(self, "at")
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -97,6 +119,9 @@ class Clock:
     extensions: tuple[Extension, ...] = ()
     stopped_at: datetime | None = None
     stop_reason: str | None = None
+
+    def __post_init__(self) -> None:
+        _keep_in_utc(self, "started_at", "stopped_at")
 
     @property
     def budget(self) -> Budget:
