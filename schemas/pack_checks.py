@@ -95,8 +95,9 @@ def _ladder(pack: Pack) -> Iterator[PackProblem]:
 def _rung(pack: Pack, rung: Rung, place: Place, rungs: dict[str, Rung]) -> Iterator[PackProblem]:
     if rung.then is not None and rung.then not in rungs:
         yield PackProblem((*place, "then"), _unknown("rung", rung.then, rungs))
-    elif rung.then is not None and _comes_round(rung, rungs):
-        yield PackProblem((*place, "then"), f"from {rung.name} the ladder comes back to itself")
+    elif rung.then is not None and not _is_above(rung.then, rung.name, list(rungs)):
+        found = f"{rung.then} is not above {rung.name}: name a later rung"
+        yield PackProblem((*place, "then"), found)
     for group in (rung.group, *rung.group_by_category.values()):
         if group not in pack.groups:
             yield PackProblem((*place, "group"), _unknown("group", group, pack.groups))
@@ -117,13 +118,8 @@ def _offer(pack: Pack, rung: Rung, place: Place) -> Iterator[PackProblem]:
     yield from _budget(pack, rung.offer.expires_after, (*place, "offer", "expires_after"))
 
 
-def _comes_round(rung: Rung, rungs: dict[str, Rung]) -> bool:
-    seen: set[str] = set()
-    at: Rung | None = rung
-    while at is not None and at.name not in seen:
-        seen.add(at.name)
-        at = rungs.get(at.then) if at.then is not None else None
-    return at is not None
+def _is_above(rung: str, other: str, ladder: list[str]) -> bool:
+    return ladder.index(rung) > ladder.index(other)
 
 
 def _budget(pack: Pack, budget: Budget, place: Place) -> Iterator[PackProblem]:

@@ -128,19 +128,23 @@ def read_yaml(file: Path) -> Document:
         raise InvalidFileError([f"{file}:1: not YAML: {error}"]) from error
     lines: dict[Place, int] = {}
     if node is not None:
-        _note_lines(node, (), lines)
+        _note_lines(node, (), lines, set())
     return Document(path=file, plain=plain, lines=lines)
 
 
-def _note_lines(node: yaml.Node, place: Place, lines: dict[Place, int]) -> None:
+def _note_lines(node: yaml.Node, place: Place, lines: dict[Place, int], seen: set[int]) -> None:
+    """Notes every place once; what an alias repeats is known by the alias's own line."""
     lines.setdefault(place, node.start_mark.line + 1)
+    if id(node) in seen:
+        return
+    seen.add(id(node))
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             lines[(*place, key.value)] = key.start_mark.line + 1
-            _note_lines(value, (*place, key.value), lines)
+            _note_lines(value, (*place, key.value), lines, seen)
     elif isinstance(node, yaml.SequenceNode):
         for position, item in enumerate(node.value):
-            _note_lines(item, (*place, position), lines)
+            _note_lines(item, (*place, position), lines, seen)
 
 
 def _validated(document: Document, plain: Mapping[str, Any]) -> Pack:

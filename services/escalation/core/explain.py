@@ -1,0 +1,150 @@
+"""Why a ladder is where it is: for each clock and each rung the rule, the events, the arithmetic.
+
+Owns: the body of `GET /v1/ladders/{id}/explain`. Reproducible offline: the same document under
+the same pack and calendar digests gives the same answer (design rule 11).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from services.escalation.core.clock import explain as explain_clock
+from services.escalation.core.clock import format_duration
+from services.escalation.core.deadlines import clock_of
+from services.escalation.core.policy import Policy
+from services.escalation.core.state import (
+    ACKNOWLEDGEMENT,
+    RUNG_CLOCK,
+    ClockRecord,
+    LadderState,
+    OfferRecord,
+    RungRecord,
+)
+from services.escalation.core.views import clock_view, in_zone, rung_view
+
+
+def explain(state: LadderState, policy: Policy, now: datetime) -> dict[str, Any]:
+    """The whole explanation, JSON-ready. `now` ends the arithmetic of a clock that is paused."""
+    return {
+        "case_id": str(state.case_id),
+        "policy": policy.pin.model_dump(mode="json"),
+        "lane": state.lane.value,
+        "clocks": [_clock(record, state, policy, now) for record in state.clocks],
+        "earlier_runs_in_the_log": dict(state.dropped_cycles),
+        "rungs": [_rung(record, state, policy) for record in state.history],
+        "offers": [_offer(record, policy) for record in state.offers],
+    }
+
+
+def _clock(
+    record: ClockRecord, state: LadderState, policy: Policy, now: datetime
+) -> dict[str, Any]:
+    calendar = record.budget.calendar if record.budget else None
+    digest = policy.calendars[calendar].calendar.digest if calendar else None
+    return {
+        **clock_view(record, state, policy),
+        "episode": record.episode,
+        "rule": _rule_of_clock(record, state, policy),
+        "pack_digest": policy.digest,
+        "calendar": {"name": calendar, "digest": digest} if calendar else None,
+        "events": _events_of(record, state),
+        "segments": _segments(record, state, policy, now),
+    }
+
+
+def _events_of(record: ClockRecord, state: LadderState) -> list[dict[str, str]]:
+    """What counted: the start, every pause and its end, the answer."""
+    counted = [("started", record.started_by)]
+    for pause in state.pauses:
+        if pause.cause in record.pauses:
+            counted.append((f"paused: {pause.cause.value}", pause.started_by))
+            if pause.ended_by is not None:
+                counted.append(("resumed", pause.ended_by))
+    if record.ended_by is not None:
+        counted.append(("ended", record.ended_by))
+    return [{"what": what, "id": str(event_id)} for what, event_id in counted]
+
+
+def _segments(
+    record: ClockRecord, state: LadderState, policy: Policy, now: datetime
+) -> list[dict[str, Any]]:
+    clock = clock_of(record, state, policy)
+    if clock is None or record.budget is None:
+        return _promised(record, policy)
+    time = policy.calendars[record.budget.calendar]
+    return [
+        {
+            "from": in_zone(step.start, policy),
+            "to": in_zone(step.end, policy),
+            "counted": step.counted,
+            "why": step.why,
+        }
+        for step in explain_clock(clock, time, now)
+    ]
+
+
+def _promised(record: ClockRecord, policy: Policy) -> list[dict[str, Any]]:
+    if record.by_when is None:
+        return []
+    return [
+        {
+            "from": in_zone(record.started_at, policy),
+            "to": in_zone(record.by_when, policy),
+            "counted": format_duration(record.by_when - record.started_at),
+            "why": "the instant that was promised",
+        }
+    ]
+
+
+def _rule_of_clock(record: ClockRecord, state: LadderState, policy: Policy) -> dict[str, Any]:
+    rule = policy.clock_rule(state.lane, record.name)
+    if rule is not None:
+        where = f"lanes.{state.lane.value}.clocks.{rule.name}"
+        return {"where": where, **rule.model_dump(mode="json")}
+    if record.name in (RUNG_CLOCK, ACKNOWLEDGEMENT):
+        budget = record.budget.model_dump(mode="json") if record.budget else None
+        return {"where": "ladder.rungs", "budget": budget}
+    return {"where": "promise"}
+
+
+def _rung(record: RungRecord, state: LadderState, policy: Policy) -> dict[str, Any]:
+    return {
+        **rung_view(record, policy),
+        "rule": _rule_of_rung(record, state, policy),
+        "pack_digest": policy.digest,
+        "because_of": str(record.cause),
+        "clock_cycle": record.clock_cycle,
+        "lateness_ms": record.lateness_ms,
+        "retracted_by": str(record.retracted_by) if record.retracted_by else None,
+    }
+
+
+def _rule_of_rung(record: RungRecord, state: LadderState, policy: Policy) -> dict[str, Any]:
+    rule = policy.clock_rule(state.lane, record.clock) if record.clock else None
+    if rule is not None:
+        where = f"lanes.{state.lane.value}.clocks.{rule.name}.on_breach"
+        return {"where": where, **rule.on_breach.model_dump(mode="json")}
+    if record.from_rung is None:
+        ladder = policy.pack.ladder
+        return {"where": "ladder", "entry": ladder.entry, "reopen_entry": ladder.reopen_entry}
+    then = policy.rungs[record.from_rung].then
+    return {"where": f"ladder.rungs.{record.from_rung}", "then": then}
+
+
+def _offer(record: OfferRecord, policy: Policy) -> dict[str, Any]:
+    rung = policy.rungs[record.rung]
+    expiry = rung.offer.expires_after.model_dump(mode="json") if rung.offer else None
+    return {
+        "id": str(record.id),
+        "rung": record.rung,
+        "visit": record.visit,
+        "episode": record.episode,
+        "state": record.state.value,
+        "made_at": in_zone(record.made_at, policy),
+        "expires_at": in_zone(record.expires_at, policy),
+        "reason": record.reason.value,
+        "because_of": str(record.made_by),
+        "rule": {"where": f"ladder.rungs.{record.rung}.offer", "expires_after": expiry},
+        "pack_digest": policy.digest,
+    }
