@@ -7,22 +7,26 @@ after the commit.
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
 
 from services.kit import telemetry
+from services.kit.burial import bury
 from services.kit.entities import Decided, Entity, Incoming, Logic, Position
 from services.kit.faults import Poison, Postpone
 from services.kit.foreign import ForeignLogic, keep_waiting, to_incoming, unseen
 from services.kit.gap import Verdict, judge
+from services.kit.parking import ParkingLot
+from services.kit.rows import Streams, columns
 from services.kit.sealing import UnsealError
 from services.kit.sorting import Bad, Beat, Control, Reader, Sealed, Sequenced, Sorted, Stranger
-from services.kit.unit import QUERIES, Streams, Unit
-from services.kit.wire import Resend, pack, record_hash, unpack
+from services.kit.unit import QUERIES, Unit
+from services.kit.wire import Resend, record_hash
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
@@ -40,28 +44,29 @@ class Batch:
         foreign: ForeignLogic | None,
     ) -> None:
         self.unit = unit
-        self.streams = streams
-        self.reader = reader
-        self.logic = logic
-        self.foreign = foreign
-        self.decided: list[Decided] = []
-        self.bad: list[Bad] = []
         self.counts: Counter[str] = Counter()
         self.kept_waiting: set[bytes] = set()
-        self._parked: dict[UUID, dict[tuple[str, int, bytes], Sequenced]] = defaultdict(dict)
-        self._to_park: list[tuple[Sequenced, str]] = []
-        self._to_unpark: list[tuple[UUID, str, int, bytes]] = []
+        self._streams = streams
+        self._reader = reader
+        self._logic = logic
+        self._foreign = foreign
+        self._lot = ParkingLot(unit, reader)
+        self._decided: list[Decided] = []
+        self._bad: list[Bad] = []
 
     async def take(self, items: Sequence[Sorted]) -> None:
         """All steps, in order."""
-        self.bad += _only(items, Bad)
+        self._bad += _only(items, Bad)
         await self._take_sequenced(_only(items, Sequenced))
         await self._take_strangers(_only(items, Stranger))
         await self._take_control(_only(items, Control))
-        if self.logic and self.decided:
-            await self.logic.write(self.unit, self.decided)
-        await self._write_parking()
-        await self._bury()
+        if self._logic and self._decided:
+            await self._logic.write(self.unit, self._decided)
+        await self._lot.write()
+        if self._bad:
+            self.counts["dead_letter"] += await bury(
+                self.unit, self._streams.source, self._reader, self._bad
+            )
         await self._note_progress(_only(items, Beat))
 
     def count(self) -> None:
@@ -72,53 +77,47 @@ class Batch:
     async def _take_sequenced(self, items: Sequence[Sequenced]) -> None:
         if not items:
             return
-        entities = await self.unit.lock((item.entity for item in items), create=True)
-        await self._load_parked(entities.values())
-        waiting = [item for kept in self._parked.values() for item in kept.values()]
+        entities = await self.unit.lock([item.entity for item in items], create=True)
+        waiting = await self._lot.load(entities.values())
         await self.unit.sealer.load(
             item.sealed.subject for item in [*items, *waiting] if item.sealed
         )
         for item in items:
-            entity = entities[item.entity]
-            if self._offer(entity, item):
-                self._drain(entity)
+            self._offer(entities[item.entity], item)
 
-    async def _load_parked(self, entities: Iterable[Entity]) -> None:
-        ids = [entity.id for entity in entities if entity.parked]
-        for row in await self.unit.conn.fetch(QUERIES["parked_of"], ids) if ids else ():
-            record = unpack(self.reader.prefix + row["topic"], row["part"], -1, row["raw"])
-            item = self.reader.sort(record)
-            if isinstance(item, Sequenced):
-                self._parked[row["entity"]][row["topic"], row["seq"], row["hash"]] = item
-
-    def _offer(self, entity: Entity, item: Sequenced) -> bool:
-        """Apply an item if it is its turn; True if it was applied."""
-        verdict = judge(
-            entity, item.topic, item.event.sequence, item.event.prevhash, item.hash, item.after
-        )
+    def _offer(self, entity: Entity, item: Sequenced) -> None:
+        """Apply an item if it is its turn, and then what waited for it."""
+        verdict = _verdict(entity, item)
         if verdict is Verdict.NEXT:
-            return self._apply(entity, item)
+            if self._apply(entity, item):
+                self._drain(entity)
+            return
         self.counts[verdict.value] += 1
         if verdict is not Verdict.SEEN:
-            self._park(entity, item, verdict.value)
-        return False
+            self._lot.enter(entity, item, verdict.value)
+
+    def _drain(self, entity: Entity) -> None:
+        """Apply what waited, as long as something's turn comes."""
+        progress = True
+        while progress:
+            progress = False
+            for item in self._lot.of(entity):
+                verdict = _verdict(entity, item)
+                applied = verdict is Verdict.NEXT and self._apply(entity, item)
+                if applied or verdict is Verdict.SEEN:
+                    self._lot.leave(entity, item)
+                    progress = True
 
     def _apply(self, entity: Entity, item: Sequenced) -> bool:
+        """Decide about an event whose turn it is; False if it stops its entity instead."""
         try:
-            if self.logic and self.reader.codec.known_type(item.event.type):
-                self._decide(self.logic, entity, item)
+            if self._logic and self._reader.codec.known_type(item.event.type):
+                self._decide(self._logic, entity, item)
         except Postpone as reason:
-            self._park(entity, item, reason.reason)
+            self._lot.enter(entity, item, reason.reason)
             return False
-        except Poison as poison:
-            self._condemn(item, poison.reason, poison.detail)
-            return False
-        except (ValueError, UnsealError) as error:
-            self._condemn(item, "invalid_value", _without_values(error))
-            return False
-        except Exception as error:  # a decision that raises stops one case, not the partition
-            _log.exception("decision_failed", type=item.event.type, entity=str(entity.id))
-            self._condemn(item, "decision_failed", type(error).__name__)
+        except Exception as error:  # whatever a decision raises stops one case, not the partition
+            self._condemn(item, error)
             return False
         entity.inputs[item.topic] = Position(item.event.sequence, item.hash)
         self.unit.touch(entity)
@@ -126,90 +125,33 @@ class Batch:
         return True
 
     def _decide(self, logic: Logic, entity: Entity, item: Sequenced) -> None:
-        data = self._data(item)
-        self.reader.codec.check(item.event.type, data)
-        before = entity.inputs[item.topic]
-        if item.topic == self.streams.inputs[0] or entity.partition is None:
+        data = {**item.public, **(self._open(item.sealed, item.event.id) if item.sealed else {})}
+        self._reader.codec.check(item.event.type, data)
+        if item.topic == self._streams.inputs[0] or entity.partition is None:
             entity.partition = item.record.partition
-        decision = logic.on_event(entity, self._incoming(item, data), self.unit.now_for(entity))
+        incoming = _incoming(item, data, self.unit.real_now)
+        decision = logic.on_event(entity, incoming, self.unit.now_for(entity))
         # The position counts as applied for the events that this decision emits (`after`).
         entity.inputs[item.topic] = Position(item.event.sequence, item.hash)
-        try:
-            self.decided.append(self.unit.apply(entity, decision, item.event.id))
-        except BaseException:
-            entity.inputs[item.topic] = before
-            raise
-
-    def _incoming(self, item: Sequenced, data: dict[str, Any]) -> Incoming:
-        return Incoming(
-            topic=item.topic,
-            partition=item.record.partition,
-            id=item.event.id,
-            source=item.event.source,
-            type=item.event.type,
-            sequence=item.event.sequence,
-            recordedat=item.event.recordedat,
-            data=data,
-            real_now=self.unit.real_now,
-        )
-
-    def _data(self, item: Sequenced) -> dict[str, Any]:
-        if item.sealed is None:
-            return item.public
-        private = self._open(item.sealed, item.event.id)
-        return {**item.public, **private}
+        self._decided.append(self.unit.apply(entity, decision, item.event.id))
 
     def _open(self, sealed: Sealed, event_id: UUID) -> dict[str, Any]:
         plaintext = self.unit.sealer.open(sealed.subject, sealed.blob, event_id.bytes)
         return {} if plaintext is None else json.loads(plaintext)
 
-    def _drain(self, entity: Entity) -> None:
-        """Apply what waited, as long as something's turn comes."""
-        waiting = self._parked.get(entity.id, {})
-        progress = True
-        while progress and waiting:
-            progress = False
-            for key, item in sorted(waiting.items(), key=lambda pair: pair[0]):
-                verdict = judge(
-                    entity, item.topic, item.event.sequence, item.event.prevhash, item.hash,
-                    item.after,
-                )  # fmt: skip
-                if verdict is Verdict.SEEN or (
-                    verdict is Verdict.NEXT and self._apply(entity, item)
-                ):
-                    self._unpark(entity, key, waiting)
-                    progress = True
-
-    def _park(self, entity: Entity, item: Sequenced, reason: str) -> None:
-        key = (item.topic, item.event.sequence, item.hash)
-        if key in self._parked[entity.id]:
-            return
-        if reason == Verdict.FORK:
-            telemetry.FORKS.inc()
-            _log.error("fork", entity=str(entity.id), topic=item.topic, seq=item.event.sequence)
-        self._parked[entity.id][key] = item
-        self._to_park.append((item, reason))
-        entity.parked += 1
-        self.unit.touch(entity)
-
-    def _unpark(
-        self,
-        entity: Entity,
-        key: tuple[str, int, bytes],
-        waiting: dict[tuple[str, int, bytes], Sequenced],
-    ) -> None:
-        del waiting[key]
-        self._to_unpark.append((entity.id, *key))
-        entity.parked -= 1
-        self.unit.touch(entity)
-
-    def _condemn(self, item: Sequenced, reason: str, detail: str) -> None:
-        self.bad.append(
-            Bad(item.record, item.topic, reason, detail, item.entity, item.event.sequence)
-        )
+    def _condemn(self, item: Sequenced, error: Exception) -> None:
+        if isinstance(error, Poison):
+            reason, detail = error.reason, error.detail
+        elif isinstance(error, ValueError | UnsealError):
+            reason, detail = "invalid_value", _without_values(error)
+        else:
+            _log.exception("decision_failed", type=item.event.type, entity=str(item.entity))
+            reason, detail = "decision_failed", type(error).__name__
+        sequence = item.event.sequence
+        self._bad.append(Bad(item.record, item.topic, reason, detail, item.entity, sequence))
 
     async def _take_strangers(self, items: Sequence[Stranger]) -> None:
-        if not items or self.foreign is None:
+        if not items or self._foreign is None:
             return
         fresh = await unseen(self.unit, items)
         self.counts["seen"] += len(items) - len(fresh)
@@ -217,14 +159,19 @@ class Batch:
         for item in fresh:
             incoming = to_incoming(item, self.unit.real_now)
             if isinstance(incoming, Poison):
-                self.bad.append(Bad(item.record, item.topic, incoming.reason, incoming.detail))
+                self._condemn_stranger(item, incoming)
             else:
                 readable.append((item, incoming))
-        outcomes = await self.foreign.on_foreign(self.unit, [pair[1] for pair in readable])
+        await self._settle_strangers(self._foreign, readable)
+
+    async def _settle_strangers(
+        self, foreign: ForeignLogic, readable: Sequence[tuple[Stranger, Incoming]]
+    ) -> None:
+        outcomes = await foreign.on_foreign(self.unit, [incoming for _, incoming in readable])
         waiting: list[tuple[Stranger, str]] = []
         for (item, _), outcome in zip(readable, outcomes, strict=True):
             if isinstance(outcome, Poison):
-                self.bad.append(Bad(item.record, item.topic, outcome.reason, outcome.detail))
+                self._condemn_stranger(item, outcome)
             elif isinstance(outcome, Postpone):
                 waiting.append((item, outcome.reason))
             else:
@@ -233,75 +180,52 @@ class Batch:
         self.kept_waiting = {record_hash(item.record) for item, _ in waiting}
         self.counts["waiting"] += len(waiting)
 
+    def _condemn_stranger(self, item: Stranger, poison: Poison) -> None:
+        self._bad.append(Bad(item.record, item.topic, poison.reason, poison.detail))
+
     async def _take_control(self, items: Sequence[Control]) -> None:
-        for item in items:
-            what = item.what
-            if what.topic not in self.streams.outputs:
+        conn = self.unit.conn
+        for what in (item.what for item in items):
+            if what.topic not in self._streams.outputs:
                 continue
             if isinstance(what, Resend):
-                await self.unit.conn.execute(
-                    QUERIES["resend"], what.entity, what.topic, what.first, what.last
-                )
-                await self.unit.conn.execute(QUERIES["notify"], "unpublished")
+                span = (what.entity, what.topic, what.first, what.last)
+                await conn.execute(QUERIES["resend"], *span)
+                await conn.execute(QUERIES["notify"], "unpublished")
                 self.counts["resent"] += 1
             else:
-                await self.unit.conn.execute(QUERIES["confirm"], what.consumer, what.topic, what.t)
-
-    async def _write_parking(self) -> None:
-        gone = set(self._to_unpark)
-        rows = [
-            (item.entity, item.topic, item.event.sequence, item.hash, reason,
-             item.record.partition, pack(item.record))
-            for item, reason in self._to_park
-            if (item.entity, item.topic, item.event.sequence, item.hash) not in gone
-        ]  # fmt: skip
-        if rows:
-            await self.unit.conn.execute(QUERIES["park"], *_columns(rows))
-        if self._to_unpark:
-            await self.unit.conn.execute(QUERIES["unpark"], *_columns(self._to_unpark))
-
-    async def _bury(self) -> None:
-        if self.bad:
-            new = await bury(self.unit, self.streams.source, self.reader, self.bad)
-            self.counts["dead_letter"] += new
+                await conn.execute(QUERIES["confirm"], what.consumer, what.topic, what.t)
 
     async def _note_progress(self, beats: Sequence[Beat]) -> None:
-        latest: dict[tuple[str, int], Any] = {}
+        latest: dict[tuple[str, int], datetime] = {}
         for beat in beats:
             key = (beat.topic, beat.partition)
             latest[key] = max(latest.get(key, beat.t), beat.t)
-        if latest:
-            rows = [(*key, t) for key, t in sorted(latest.items())]
-            await self.unit.conn.execute(QUERIES["progress"], *_columns(rows))
-            parts = (
-                [part for topic, part in latest if topic == self.streams.inputs[0]]
-                if (self.streams.inputs)
-                else []
-            )
-            if parts:
-                await self.unit.conn.execute(QUERIES["unhold_spoken"], parts)
+        if not latest:
+            return
+        rows = [(*key, t) for key, t in sorted(latest.items())]
+        await self.unit.conn.execute(QUERIES["progress"], *columns(rows))
+        spoken = [part for topic, part in latest if topic == self._streams.inputs[0]]
+        await self.unit.conn.execute(QUERIES["unhold_spoken"], spoken)
 
 
-async def bury(unit: Unit, source: str, reader: Reader, bad: Sequence[Bad]) -> int:
-    """Write dead letters (bytes sealed) and announce the new ones; answers how many are new."""
-    by_hash = {record_hash(item.record): item for item in bad}
-    rows = [
-        (digest, item.entity, item.topic, item.record.partition, item.record.offset,
-         item.sequence, item.reason, item.detail,
-         unit.sealer.seal_raw(pack(item.record), digest))
-        for digest, item in sorted(by_hash.items())
-    ]  # fmt: skip
-    new = await unit.conn.fetch(QUERIES["bury"], *_columns(rows))
-    for row in new:
-        item = by_hash[row["hash"]]
-        _log.error("dead_letter", topic=item.topic, reason=item.reason, hash=row["hash"].hex())
-        telemetry.DEAD_LETTERS.labels(reason=item.reason).inc()
-        announcement = reader.codec.dead_lettered(
-            row["hash"].hex(), item.reason, item.topic, item.record.partition, item.record.offset,
-            item.entity,
-        )  # fmt: skip
-        unit.emit_loose(f"{source}.dead-letters", announcement, UUID(bytes=row["hash"][:16]))
-    return len(new)
+def _verdict(entity: Entity, item: Sequenced) -> Verdict:
+    event = item.event
+    return judge(entity, item.topic, event.sequence, event.prevhash, item.hash, item.after)
+
+
+def _incoming(item: Sequenced, data: dict[str, Any], real_now: datetime) -> Incoming:
+    return Incoming(
+        topic=item.topic,
+        partition=item.record.partition,
+        id=item.event.id,
+        source=item.event.source,
+        type=item.event.type,
+        sequence=item.event.sequence,
+        recordedat=item.event.recordedat,
+        data=data,
+        real_now=real_now,
+    )
 
 
 def _without_values(error: BaseException) -> str:
@@ -311,10 +235,6 @@ def _without_values(error: BaseException) -> str:
         return type(error).__name__
     found = errors(include_input=False, include_url=False, include_context=False)
     return "; ".join(f"{'.'.join(str(p) for p in e['loc'])}: {e['type']}" for e in found)[:500]
-
-
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _only(items: Sequence[Sorted], kind: type[_T]) -> list[_T]:

@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     gap_age_s: float = Field(default=60, description="a gap older than this is asked for again")
     unknown_wait_s: float = Field(default=60, description="how long a message waits for its case")
     stale_after_s: float = Field(default=5, description="a stream without heartbeat is stale then")
+    simulated_clock: bool = Field(
+        default=False, description="wait for the local stack to set the simulated clock"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @classmethod

@@ -48,6 +48,16 @@ STREAM_AGE = Gauge(
 UP = Gauge("recourse_up", "1 while a part of the service works", ["part"])
 
 
+def consumed() -> dict[str, int]:
+    """How many records had which outcome since the start."""
+    return {
+        sample.labels["outcome"]: int(sample.value)
+        for metric in CONSUMED.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    }
+
+
 def set_up_logging(service: str, level: str) -> None:
     """JSON lines on stderr; libraries' own loggers go the same way, their chatter at WARNING."""
     structlog.configure(

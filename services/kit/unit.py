@@ -21,29 +21,15 @@ import asyncpg
 from services.kit import clock
 from services.kit.db import Database
 from services.kit.entities import Decided, Decision, Entity, Position, Produced
+from services.kit.rows import Streams, to_entity, to_row
 from services.kit.sealing import Sealer
 from services.kit.sql import Queries
 from services.kit.wire import Codec, Emittable
 
 QUERIES = Queries(Path(__file__).with_name("queries.sql"))
-_COLUMNS = (("s1", "h1"), ("s2", "h2"))
-_OUT_COLUMNS = (("o1", "p1"), ("o2", "p2"))
 _LOG_COLUMNS = [
     "pos", "at", "topic", "entity", "seq", "id", "type", "after", "recordedat", "prevhash", "value",
 ]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Streams:
-    """Which topics (without prefix) a service reads and writes in sequence; at most two each."""
-
-    source: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        if len(self.inputs) > len(_COLUMNS) or len(self.outputs) > len(_OUT_COLUMNS):
-            raise ValueError("an entity row has room for two inputs and two outputs")
 
 
 @dataclass(slots=True)
@@ -198,7 +184,7 @@ class Unit:
 
     def _columns(self) -> list[list[Any]]:
         changed = [self._changed[id] for id in sorted(self._changed)]
-        rows = [_to_row(entity, self._streams, self.sealer) for entity in changed]
+        rows = [to_row(entity, self._streams, self.sealer) for entity in changed]
         return [list(column) for column in zip(*rows, strict=True)]
 
 
@@ -230,49 +216,3 @@ class Entities:
     async def now(self) -> clock.Now:
         """The time, outside any transaction."""
         return await clock.read(self.db)
-
-
-def to_entity(row: asyncpg.Record, streams: Streams, sealer: Sealer) -> Entity:
-    """The entity of a row; its document is opened under the subject's key."""
-    entity = Entity(
-        id=row["id"],
-        subject=row["subject"],
-        partition=row["part"],
-        parked=row["parked"],
-        last_at=row["last_at"],
-        wake_at=row["wake_at"],
-        known_at=row["known_at"],
-        held_until=row["held_until"],
-    )
-    for topic, (sequence, hash_) in zip(streams.inputs, _COLUMNS, strict=False):
-        entity.inputs[topic] = Position(row[sequence], row[hash_])
-    for topic, (sequence, hash_) in zip(streams.outputs, _OUT_COLUMNS, strict=False):
-        entity.outputs[topic] = Position(row[sequence], row[hash_])
-    if row["state"] is not None and entity.subject is not None:
-        entity.state = sealer.open(entity.subject, row["state"], entity.id.bytes)
-        entity.erased = entity.state is None
-    return entity
-
-
-def _to_row(entity: Entity, streams: Streams, sealer: Sealer) -> tuple[Any, ...]:
-    ins = [entity.inputs.get(topic, Position()) for topic in streams.inputs]
-    outs = [entity.outputs.get(topic, Position()) for topic in streams.outputs]
-    positions = [
-        part
-        for group in (ins, outs)
-        for position in [*group, Position(), Position()][:2]
-        for part in (position.sequence, position.hash)
-    ]
-    return (
-        entity.id, entity.subject, entity.partition, *positions, entity.parked,
-        _sealed_state(entity, sealer), entity.last_at, entity.wake_at, entity.known_at,
-        entity.held_until,
-    )  # fmt: skip
-
-
-def _sealed_state(entity: Entity, sealer: Sealer) -> bytes | None:
-    if entity.state is None:
-        return None
-    if entity.subject is None:
-        raise ValueError("a state document needs a data subject")
-    return sealer.seal(entity.subject, entity.state, entity.id.bytes)

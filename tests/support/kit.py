@@ -18,10 +18,11 @@ from schemas.wire import Wire
 from services.kit.db import Database
 from services.kit.entities import Decided, Decision, Entity, Incoming, Wake
 from services.kit.migrate import migrate
+from services.kit.rows import Streams
 from services.kit.sealing import Sealer
 from services.kit.settings import Settings
 from services.kit.sorting import Reader
-from services.kit.unit import Entities, Streams, Unit
+from services.kit.unit import Entities, Unit
 from services.local.broker import Broker
 
 KIT = Path(services.kit.__file__).parent
@@ -47,9 +48,7 @@ async def entities(dsns: dict[str, str], streams: Streams) -> AsyncIterator[Enti
 
 def reader(prefix: str) -> Reader:
     """How the reading service sorts records."""
-    return Reader(
-        prefix, frozenset({"cases"}), frozenset({"reports"}), "stream-control", Wire()
-    )
+    return Reader(prefix, frozenset({"cases"}), frozenset({"reports"}), "stream-control", Wire())
 
 
 def settings(dsns: dict[str, str], broker: Broker, prefix: str, role: str) -> Settings:
@@ -57,7 +56,7 @@ def settings(dsns: dict[str, str], broker: Broker, prefix: str, role: str) -> Se
     return Settings(
         database_dsn=dsns[role],
         keys_dsn=dsns["keys"],
-        master_key=base64.b64encode(MASTER).decode(),  # type: ignore[arg-type] # pydantic wraps it
+        master_key=base64.b64encode(MASTER).decode(),
         kafka_bootstrap=broker.bootstrap,
         kafka_profile=broker.profile.value,
         topics_prefix=prefix,

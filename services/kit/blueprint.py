@@ -1,0 +1,58 @@
+"""What the kit must know of a service before it runs it, and what the service then consists of.
+
+Owns two shapes; does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from fastapi import APIRouter
+
+from services.kit.entities import Logic
+from services.kit.foreign import ForeignLogic
+from services.kit.loop import BackgroundLoop
+from services.kit.quiet import Extra
+from services.kit.rows import Streams
+from services.kit.settings import Settings
+from services.kit.unit import Entities
+from services.kit.wire import Codec
+
+
+async def _nothing_more(_: datetime) -> tuple[list[str], dict[str, int]]:
+    return [], {}
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a service is made of, built once the database answers.
+
+    `busy` adds to the quiet report: what is in flight, and counters that move with work done.
+    `channels` are notifications that wake the service's own loops; `closing` runs at the end.
+    """
+
+    routers: Sequence[APIRouter]
+    logic: Logic | None = None
+    foreign: ForeignLogic | None = None
+    loops: Sequence[BackgroundLoop] = ()
+    busy: Extra = _nothing_more
+    channels: Mapping[str, Callable[[], None]] = field(default_factory=dict)
+    closing: Sequence[Callable[[], Awaitable[None]]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """A service. Topics are without prefix; `readers` says who reads each topic it writes."""
+
+    name: str
+    title: str
+    streams: Streams
+    foreign_topics: tuple[str, ...]
+    control_topic: str
+    readers: Mapping[str, Sequence[str]]
+    codec: Codec
+    migrations: Path
+    build: Callable[[Entities, Settings], Awaitable[Parts]]

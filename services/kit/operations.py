@@ -1,0 +1,66 @@
+"""The operational routes of every service: `/livez`, `/readyz`, `/internal/quiet`.
+
+Owns what ready means: the database answers, the consumer has joined its group, every loop's last
+step went well. Live only means that the event loop turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from services.kit.bus import Bus
+from services.kit.db import UNREACHABLE
+from services.kit.loop import BackgroundLoop
+from services.kit.quiet import Extra, QuietReport
+from services.kit.unit import Entities
+
+
+class Operations:
+    """The routes of one service."""
+
+    def __init__(
+        self,
+        entities: Entities,
+        loops: Sequence[BackgroundLoop],
+        bus: Bus,
+        busy: Extra,
+        counters: Callable[[], dict[str, int]],
+    ) -> None:
+        self._entities = entities
+        self._loops = loops
+        self._bus = bus
+        self._quiet = QuietReport(entities, bus, busy, counters)
+
+    def router(self) -> APIRouter:
+        """The routes; none of them is part of the public description."""
+        router = APIRouter(include_in_schema=False)
+
+        @router.get("/livez")
+        async def live() -> dict[str, str]:
+            return {"status": "live"}
+
+        @router.get("/readyz")
+        async def ready() -> JSONResponse:
+            unwell = await self._unwell()
+            content = {"status": "not ready" if unwell else "ready", "unwell": unwell}
+            return JSONResponse(content, 503 if unwell else 200)
+
+        @router.get("/internal/quiet")
+        async def quiet(since: int) -> JSONResponse:
+            return JSONResponse(await self._quiet(since))
+
+        return router
+
+    async def _unwell(self) -> list[str]:
+        unwell = [loop.name for loop in self._loops if not loop.well]
+        if not self._bus.well():
+            unwell.append("consumer")
+        try:
+            await asyncio.wait_for(self._entities.now(), 2)
+        except UNREACHABLE:
+            unwell.append("database")
+        return unwell

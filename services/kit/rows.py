@@ -1,0 +1,81 @@
+"""The row of an entity: how streams map to its columns, and how its document is sealed at rest.
+
+Pure but for the sealer, whose keys must have been loaded. Runs no statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.kit.entities import Entity, Position
+from services.kit.sealing import Sealer
+
+_COLUMNS = (("s1", "h1"), ("s2", "h2"))
+_OUT_COLUMNS = (("o1", "p1"), ("o2", "p2"))
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """Which topics (without prefix) a service reads and writes in sequence; at most two each."""
+
+    source: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.inputs) > len(_COLUMNS) or len(self.outputs) > len(_OUT_COLUMNS):
+            raise ValueError("an entity row has room for two inputs and two outputs")
+
+
+def to_entity(row: Mapping[str, Any], streams: Streams, sealer: Sealer) -> Entity:
+    """The entity of a row; its document is opened under the subject's key."""
+    entity = Entity(
+        id=row["id"],
+        subject=row["subject"],
+        partition=row["part"],
+        parked=row["parked"],
+        last_at=row["last_at"],
+        wake_at=row["wake_at"],
+        known_at=row["known_at"],
+        held_until=row["held_until"],
+    )
+    for topic, (sequence, hash_) in zip(streams.inputs, _COLUMNS, strict=False):
+        entity.inputs[topic] = Position(row[sequence], row[hash_])
+    for topic, (sequence, hash_) in zip(streams.outputs, _OUT_COLUMNS, strict=False):
+        entity.outputs[topic] = Position(row[sequence], row[hash_])
+    if row["state"] is not None and entity.subject is not None:
+        entity.state = sealer.open(entity.subject, row["state"], entity.id.bytes)
+        entity.erased = entity.state is None
+    return entity
+
+
+def to_row(entity: Entity, streams: Streams, sealer: Sealer) -> tuple[Any, ...]:
+    """The columns of statement `save`; the document is sealed under the subject's key."""
+    ins = [entity.inputs.get(topic, Position()) for topic in streams.inputs]
+    outs = [entity.outputs.get(topic, Position()) for topic in streams.outputs]
+    positions = [
+        part
+        for group in (ins, outs)
+        for position in [*group, Position(), Position()][:2]
+        for part in (position.sequence, position.hash)
+    ]
+    return (
+        entity.id, entity.subject, entity.partition, *positions, entity.parked,
+        _sealed_state(entity, sealer), entity.last_at, entity.wake_at, entity.known_at,
+        entity.held_until,
+    )  # fmt: skip
+
+
+def _sealed_state(entity: Entity, sealer: Sealer) -> bytes | None:
+    if entity.state is None:
+        return None
+    if entity.subject is None:
+        raise ValueError("a state document needs a data subject")
+    return sealer.seal(entity.subject, entity.state, entity.id.bytes)
+
+
+def columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    """Rows turned into the arrays of an UNNEST."""
+    return [list(column) for column in zip(*rows, strict=True)]
