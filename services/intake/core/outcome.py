@@ -41,6 +41,7 @@ class Refusal(StrEnum):
     TARGET_IS_MERGED = "target_is_merged"
     UNKNOWN_CONTACT = "unknown_contact"
     NO_CONTACT_LEFT = "no_contact_left"
+    ERASED = "erased"
     ANOTHER_TRANSACTION = "another_transaction"
 
 

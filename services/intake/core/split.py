@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import uuid5
 
 from schemas.case import CaseEvent, CaseSplit
 from schemas.report import Report
@@ -16,7 +17,7 @@ from services.intake.core.arrive import arrive, said, spoke
 from services.intake.core.commands import Split
 from services.intake.core.evolve import evolve, opened
 from services.intake.core.outcome import Outcome, Reason, Refusal, Refused
-from services.intake.core.state import Case, ContactRecord, Policy, case_id
+from services.intake.core.state import Case, ContactRecord, Policy
 
 SOURCE = "recourse.split"
 
@@ -56,7 +57,8 @@ def _new_case(
     first, *others = sorted(moving, key=lambda record: record.occurred_at)
     report = _as_report(case, first)
     event = opening(report, case.subject, policy)
-    new = opened(case_id(SOURCE, report.external_id), event, now)
+    # Under the old case's id as namespace: no report's identity can lead to the same id.
+    new = opened(uuid5(case.id, report.external_id), event, now)
     told: list[CaseEvent] = [event]
     for record in others:
         news = spoke(record.contact, record.occurred_at, record.description)

@@ -133,6 +133,13 @@ class Case(_Part):
         """The opposite of `to_bytes`."""
         return cls.model_validate_json(document)
 
+    def transaction_id(self) -> str | None:
+        """The id of the transaction in question, told as such or as a fact."""
+        if self.transaction is not None:
+            return self.transaction.id
+        told = self.facts.get("transaction.id")
+        return told if isinstance(told, str) and told else None
+
     def contact_id(self, number: int) -> UUID:
         """The id of the contact with this number (1, 2, 3...); contacts are never taken out."""
         return uuid5(self.id, f"contact:{number}")

@@ -5,9 +5,8 @@ Owns their shape (walkthrough, section 1). Reads the document only; never decide
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from services.intake.core import facts
 from services.intake.core.state import Case, ContactRecord, Policy
@@ -40,17 +39,17 @@ def whole(case: Case, position: str, policy: Policy) -> Body:
     return {**document, **summary(case, position, policy), "contacts": contacts}
 
 
-def line(
-    *, case_id: UUID, status: str, category: str, severity: str, lane: str, opened_at: datetime
-) -> Body:
-    """One item of `GET /v1/cases`."""
+def line(row: Mapping[str, Any]) -> Body:
+    """One item of `GET /v1/cases`, from a row of the search."""
     return {
-        "id": str(case_id),
-        "status": status,
-        "category": category,
-        "severity": severity,
-        "lane": lane,
-        "opened_at": opened_at.isoformat(),
+        "id": str(row["case_id"]),
+        "status": row["status"],
+        "episode": row["episode"],
+        "category": row["category"],
+        "severity": row["severity"],
+        "lane": row["lane"],
+        "opened_at": row["opened_at"].isoformat(),
+        "started_at": row["started_at"].isoformat(),
     }
 
 

@@ -1,0 +1,197 @@
+"""Intake's HTTP: `/v1/cases`. Parses, calls the handlers, answers; decides nothing.
+
+Owns paths, parameters and status codes (walkthrough, section 1).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Body, HTTPException, Query, Request
+from fastapi.responses import Response
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
+
+from schemas.report import Actor, Contact, FactName, Report
+from schemas.vocabulary import Category, Status
+from services.intake import reads
+from services.intake.bounds import bounded
+from services.intake.core import views
+from services.intake.core.commands import Command, Promise
+from services.intake.core.outcome import Reason
+from services.intake.core.upload import NotMultipart, Upload, read_upload
+from services.intake.handlers import Done, Handlers
+from services.kit.faults import Invalid
+from services.kit.idempotency import Answer, run_once
+from services.kit.unit import Entities, Unit
+from services.kit.waiting import wait_until
+
+_FACT: TypeAdapter[str] = TypeAdapter(FactName)
+_FORM_OVERHEAD_BYTES = 64 * 1024
+After = Annotated[str | None, Query(max_length=200, description="such as cases:17")]
+
+
+def build_router(
+    entities: Entities,
+    handlers: Handlers,
+    shelf: reads.Shelf,
+    *,
+    body_max_bytes: int,
+    evidence_max_bytes: int,
+) -> APIRouter:
+    """The routes of `/v1/cases`."""
+    small = bounded(body_max_bytes)
+    large = bounded(evidence_max_bytes + _FORM_OVERHEAD_BYTES)
+    cases = APIRouter(prefix="/v1/cases", tags=["cases"], route_class=small)
+    _add_writes(cases, entities, handlers)
+    _add_reads(cases, entities, shelf)
+    files = APIRouter(prefix="/v1/cases", tags=["evidence"], route_class=large)
+    _add_evidence(files, entities, handlers, shelf, evidence_max_bytes)
+    router = APIRouter()
+    router.include_router(cases)
+    router.include_router(files)
+    return router
+
+
+def _add_writes(router: APIRouter, entities: Entities, handlers: Handlers) -> None:
+    @router.post("", status_code=201)
+    async def report_case(request: Request, report: Report) -> Response:
+        """Report a problem. 201 for a new case, 200 for one known or joined as a contact."""
+
+        async def work(unit: Unit) -> Answer:
+            done = await handlers.report(unit, report)
+            new = done.reason is Reason.OPENED
+            place = {"Location": f"/v1/cases/{done.case.id}"}
+            return Answer(201 if new else 200, _summary(done), place, done.case.subject)
+
+        return await run_once(request, entities, work)
+
+    @router.post("/{case_id}/contacts", status_code=201)
+    async def add_contact(request: Request, case_id: UUID, contact: Contact) -> Response:
+        """One more contact of a case."""
+
+        async def work(unit: Unit) -> Answer:
+            done = await handlers.contact(unit, case_id, contact)
+            body = {**_summary(done), "contact_id": str(done.case.contacts[-1].id)}
+            return Answer(201, body, subject=done.case.subject)
+
+        return await run_once(request, entities, work)
+
+    @router.post("/{case_id}/commands")
+    async def order(
+        request: Request,
+        case_id: UUID,
+        command: Annotated[Command, Body()],
+        after: After = None,
+    ) -> Response:
+        """Order something; 409 with the reason and the legal statuses where it can't be."""
+        if after is not None:
+            await wait_until(entities, case_id, after)
+
+        async def work(unit: Unit) -> Answer:
+            done = await handlers.order(unit, case_id, command)
+            return Answer(200, _ordered(done, command), subject=done.case.subject)
+
+        return await run_once(request, entities, work)
+
+
+def _add_evidence(
+    router: APIRouter,
+    entities: Entities,
+    handlers: Handlers,
+    shelf: reads.Shelf,
+    max_bytes: int,
+) -> None:
+    @router.post("/{case_id}/evidence", status_code=201)
+    async def add_evidence(request: Request, case_id: UUID) -> dict[str, Any]:
+        """Send a file (multipart: `file`, and optionally `fact` and `by`).
+
+        The same file again changes nothing, so this needs no `Idempotency-Key`: a repeated
+        form has another boundary, and would look like another request.
+        """
+        upload = await _upload(request, max_bytes)
+        fact, by = _named(upload)
+        async with entities.transaction() as unit:
+            done, file = await handlers.evidence(unit, case_id, upload, fact, by)
+        return {
+            **_summary(done),
+            "fact": file.fact,
+            "sha256": file.sha256,
+            "media_type": file.media_type,
+            "size": len(upload.content),
+        }
+
+    @router.get("/{case_id}/evidence/{sha256}")
+    async def read_evidence(case_id: UUID, sha256: str) -> Response:
+        """A file that was sent, as it was; never to be shown inside a page."""
+        kept, content = await shelf.file(case_id, sha256)
+        headers = {
+            "Content-Disposition": "attachment",
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "no-store",
+        }
+        return Response(content, media_type=kept.media_type, headers=headers)
+
+
+def _add_reads(router: APIRouter, entities: Entities, shelf: reads.Shelf) -> None:
+    @router.get("/{case_id}")
+    async def read_case(case_id: UUID, after: After = None) -> dict[str, Any]:
+        """The whole case; `after` waits until that position is reached."""
+        if after is not None:
+            await wait_until(entities, case_id, after)
+        return await shelf.case(case_id)
+
+    @router.get("")
+    async def find_cases(
+        customer: Annotated[str | None, Query(max_length=200)] = None,
+        phone: Annotated[str | None, Query(max_length=30)] = None,
+        email: Annotated[str | None, Query(max_length=320)] = None,
+        transaction: Annotated[str | None, Query(max_length=200)] = None,
+        status: Status | None = None,
+        category: Category | None = None,
+        opened_before: AwareDatetime | None = None,
+        cursor: Annotated[str | None, Query(max_length=500)] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> dict[str, Any]:
+        """Cases that fit all of what is given, newest first."""
+        wanted = reads.Wanted(
+            customer, phone, email, transaction, status, category, opened_before, cursor, limit
+        )
+        return await shelf.find(wanted)
+
+
+def _summary(done: Done) -> dict[str, Any]:
+    return views.summary(done.case, done.position, done.policy)
+
+
+def _ordered(done: Done, command: Command) -> dict[str, Any]:
+    body = _summary(done)
+    if isinstance(command, Promise):
+        body["promise_id"] = str(done.case.promises[-1].id)
+    if done.opened is not None:
+        body["new_case"] = str(done.opened)
+    return body
+
+
+async def _upload(request: Request, max_bytes: int) -> Upload:
+    try:
+        upload = read_upload(request.headers.get("content-type", ""), await request.body())
+    except NotMultipart as error:
+        raise Invalid("/file", str(error)) from error
+    if len(upload.content) > max_bytes:
+        raise HTTPException(413, f"the file is larger than {max_bytes} bytes")
+    if not upload.content:
+        raise Invalid("/file", "the file is empty")
+    return upload
+
+
+def _named(upload: Upload) -> tuple[str | None, Actor | None]:
+    fact, by = upload.fields.get("fact"), upload.fields.get("by")
+    try:
+        named = None if fact is None else _FACT.validate_python(fact)
+    except ValidationError as error:
+        raise Invalid("/fact", "not the name of a fact") from error
+    try:
+        return named, None if by is None else Actor.model_validate_json(by)
+    except ValidationError as error:
+        raise Invalid("/by", "not an actor such as {role, id, name}") from error

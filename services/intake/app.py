@@ -1,0 +1,64 @@
+"""Intake as a process: what the kit must know of it, and its parts put together."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from schemas.topics import CASES, REPORTS, STREAM_CONTROL, TOPICS
+from schemas.wire import Wire
+from services.intake import store
+from services.intake.api import build_router
+from services.intake.handlers import Handlers, ReportsConsumer
+from services.intake.reads import Shelf
+from services.intake.settings import IntakeSettings
+from services.intake.working import Desk
+from services.kit import runtime
+from services.kit.blueprint import Blueprint, Parts
+from services.kit.rows import Streams
+from services.kit.settings import Settings
+from services.kit.unit import Entities
+from services.packs import DEFAULT_PACK, load_pack
+
+STREAMS: Final = Streams(source="intake", inputs=(), outputs=(CASES,))
+
+
+async def build(entities: Entities, settings: IntakeSettings) -> Parts:
+    """The routes and the consumer, over a database that is migrated."""
+    book = store.PolicyBook(load_pack(settings.packs_dir or DEFAULT_PACK))
+    await book.keep_current(entities.db)
+    blind = store.Blind(entities.sealer)
+    desk = Desk(blind, book)
+    shelf = Shelf(entities, blind, book)
+    router = build_router(
+        entities,
+        Handlers(desk),
+        shelf,
+        body_max_bytes=settings.body_max_bytes,
+        evidence_max_bytes=settings.evidence_max_bytes,
+    )
+    return Parts(routers=[router], foreign=ReportsConsumer(desk))
+
+
+def blueprint(settings: IntakeSettings) -> Blueprint:
+    """What the kit must know of intake."""
+
+    async def build_with(entities: Entities, _: Settings) -> Parts:
+        return await build(entities, settings)
+
+    return Blueprint(
+        name="intake",
+        title="Recourse intake: cases and the conversation around them",
+        streams=STREAMS,
+        foreign_topics=(REPORTS,),
+        control_topic=STREAM_CONTROL,
+        readers={row.name: row.readers for row in TOPICS if row.writer == "intake"},
+        codec=Wire(),
+        migrations=store.MIGRATIONS,
+        build=build_with,
+    )
+
+
+def main() -> None:
+    """Run until told to stop."""
+    settings = IntakeSettings()
+    runtime.main(blueprint(settings), settings)

@@ -1,0 +1,230 @@
+"""Intake's work, one transaction each: admit reports, hear contacts, take files, obey commands.
+
+Owns the steps; the core decides and `working` locks and writes. Reports by HTTP and by Kafka take
+the same way. Refusals become the kit's faults here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID, uuid5
+
+import structlog
+from pydantic import ValidationError
+
+from schemas.report import (
+    FOREIGN_REPORTS,
+    Actor,
+    CaseAddress,
+    Contact,
+    ContactReported,
+    EvidenceRef,
+    FactReported,
+    Report,
+    TransactionUpdated,
+)
+from schemas.topics import CASES
+from schemas.vocabulary import Role
+from services.intake import store
+from services.intake.core import facts
+from services.intake.core.arrive import News, arrive, at_impossible_time, spoke
+from services.intake.core.commands import Command, Merge
+from services.intake.core.decide import decide
+from services.intake.core.lifecycle import Arrival
+from services.intake.core.outcome import Outcome, Reason, Refused
+from services.intake.core.state import Case, Policy
+from services.intake.core.upload import Upload, media_type
+from services.intake.working import Desk, Working
+from services.kit import faults
+from services.kit.entities import Incoming
+from services.kit.foreign import Outcome as Taken
+from services.kit.unit import Unit
+
+_log = structlog.get_logger(__name__)
+Message = Report | ContactReported | FactReported | TransactionUpdated
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a request led to: the reason, the case after it, where its stream stands."""
+
+    reason: Reason
+    case: Case
+    position: str
+    policy: Policy
+    opened: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """The handlers of HTTP requests."""
+
+    desk: Desk
+
+    async def report(self, unit: Unit, report: Report) -> Done:
+        """Admit one report. Raises `Invalid`, `Refused`."""
+        work = await self.desk.begin(unit, reports=[report])
+        identity = self.desk.blind.identity(report.source, report.external_id)
+        # A report has no id of its own by HTTP; its identity is what triggers, once and for ever.
+        outcome = or_fault(work.admit(UUID(bytes=identity[:16], version=5), report))
+        return await _done(work, outcome)
+
+    async def contact(self, unit: Unit, case_id: UUID, contact: Contact) -> Done:
+        """One more contact of a case; without an instant it happens now."""
+        work = await self.desk.begin(unit, ids=[case_id])
+        case = _known(work, case_id)
+        now = work.now(case)
+        occurred_at = contact.occurred_at or now
+        refused = at_impossible_time(occurred_at, "/occurred_at", now)
+        outcome = refused or arrive(case, spoke(contact, occurred_at), work.policies.of(case), now)
+        return await self._finish(work, case, or_fault(outcome))
+
+    async def evidence(
+        self, unit: Unit, case_id: UUID, upload: Upload, fact: str | None, by: Actor | None
+    ) -> tuple[Done, EvidenceRef]:
+        """Keep a file, sealed, and tell of it. The same file again changes nothing."""
+        work = await self.desk.begin(unit, ids=[case_id])
+        case = _known(work, case_id)
+        file = EvidenceRef(
+            fact=facts.evidence_fact(fact or facts.answered_by_unnamed_file(case.missing_facts)),
+            sha256=upload.sha256,
+            media_type=media_type(upload.content),
+            name=upload.filename or None,
+        )
+        by = by or Actor(role=Role.CUSTOMER, id=case.customer.id, name=case.customer.name)
+        news = News(Arrival.EVIDENCE, Reason.EVIDENCE_ADDED, by=by, evidence=(file,))
+        outcome = or_fault(arrive(case, news, work.policies.of(case), work.now(case)))
+        done = await self._finish(work, case, outcome)
+        await self._keep(work, case, file, upload.content)
+        return done, file
+
+    async def order(self, unit: Unit, case_id: UUID, command: Command) -> Done:
+        """Decide a command under the case's lock; a merge also locks the case it names."""
+        into = [command.into] if isinstance(command, Merge) else []
+        work = await self.desk.begin(unit, ids=[case_id, *into])
+        case = _known(work, case_id)
+        target = work.cases.get(into[0]) if into else None
+        outcome = decide(case, command, work.policies, work.now(case), target)
+        return await self._finish(work, case, or_fault(outcome))
+
+    async def _finish(self, work: Working, before: Case, outcome: Outcome) -> Done:
+        entity = work.unit.entities[before.id]
+        # Unique: a case's position moves with every trigger that leads to an event.
+        work.take(uuid5(before.id, f"http:{entity.position(CASES)}"), outcome)
+        return await _done(work, outcome)
+
+    async def _keep(self, work: Working, case: Case, file: EvidenceRef, content: bytes) -> None:
+        name = self.desk.blind.file(case.id, file.sha256)
+        sealed = await work.unit.sealer.seal_bytes(case.subject, content, case.id.bytes + name)
+        if sealed is not None:
+            await store.add_file(work.unit.conn, case, name, sealed, work.now(case))
+
+
+async def _done(work: Working, outcome: Outcome) -> Done:
+    await work.write()
+    case = outcome.case
+    return Done(
+        outcome.reason,
+        case,
+        work.position(case),
+        work.policies.of(case),
+        outcome.opened.case.id if outcome.opened else None,
+    )
+
+
+def _known(work: Working, case_id: UUID) -> Case:
+    case = work.cases.get(case_id)
+    if case is None:
+        raise faults.NotFound(f"no case {case_id}")
+    return case
+
+
+def or_fault(outcome: Outcome | Refused) -> Outcome:
+    """The outcome; a refusal is raised: 422 where a field is at fault, else 409."""
+    if isinstance(outcome, Outcome):
+        return outcome
+    if outcome.pointer is not None:
+        raise faults.Invalid(outcome.pointer, outcome.detail)
+    statuses = {"statuses": [status.value for status in outcome.statuses]}
+    raise faults.Refused(outcome.reason, outcome.detail, statuses if outcome.statuses else None)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportsConsumer:
+    """Takes batches of topic `reports`; satisfies the kit's `ForeignLogic`."""
+
+    desk: Desk
+
+    async def on_foreign(self, unit: Unit, incoming: Sequence[Incoming]) -> Sequence[Taken]:
+        """One outcome per message, in order; a message may build on one before it."""
+        messages = [_read(item) for item in incoming]
+        work = await self.desk.begin(
+            unit,
+            reports=[message for message in messages if isinstance(message, Report)],
+            addresses=[address for message in messages for address in _addresses(message)],
+        )
+        taken = [
+            message if isinstance(message, faults.Poison) else _decided(work, item, message)
+            for item, message in zip(incoming, messages, strict=True)
+        ]
+        await work.write()
+        return taken
+
+
+def _read(incoming: Incoming) -> Message | faults.Poison:
+    model = FOREIGN_REPORTS.get(incoming.type)
+    if model is None:
+        return faults.Poison("unknown_type", "reports takes " + ", ".join(FOREIGN_REPORTS))
+    try:
+        message = model.model_validate(dict(incoming.data))
+    except ValidationError as error:
+        found = error.errors(include_input=False, include_url=False, include_context=False)
+        places = ("/" + "/".join(map(str, one["loc"])) + ": " + one["type"] for one in found)
+        return faults.Poison("invalid_value", "; ".join(places)[:500])
+    assert isinstance(message, Message), "the table of foreign reports is complete"  # noqa: S101
+    return message
+
+
+def _addresses(message: Message | faults.Poison) -> list[CaseAddress]:
+    return [] if isinstance(message, (Report, faults.Poison)) else [message.case]
+
+
+def _decided(work: Working, incoming: Incoming, message: Message) -> Taken:
+    """Decide about one message; one that cannot be decided poisons nothing but itself."""
+    try:
+        outcome = _outcome(work, incoming, message)
+    except Exception as error:
+        _log.exception("decision_failed", type=incoming.type)
+        return faults.Poison("decision_failed", type(error).__name__)
+    if outcome is None:
+        return faults.Postpone("unknown_case")
+    if isinstance(outcome, Refused):
+        return faults.Poison(outcome.reason, outcome.pointer or "")
+    return None
+
+
+def _outcome(work: Working, incoming: Incoming, message: Message) -> Outcome | Refused | None:
+    if isinstance(message, Report):
+        return work.admit(incoming.id, message)
+    case = work.find(message.case)
+    if case is None:
+        return None
+    now = work.now(case)
+    news = _news(incoming, message)
+    refused = (
+        at_impossible_time(news.spoken.occurred_at, "/occurred_at", now) if (news.spoken) else None
+    )
+    outcome = refused or arrive(case, news, work.policies.of(case), now)
+    work.take(incoming.id, outcome)
+    return outcome
+
+
+def _news(incoming: Incoming, message: ContactReported | FactReported | TransactionUpdated) -> News:
+    if isinstance(message, ContactReported):
+        at = min(message.occurred_at, message.contact.occurred_at or message.occurred_at)
+        return spoke(message.contact, at, message.description)
+    by = Actor(role=Role.BACKEND, id=incoming.source)
+    if isinstance(message, FactReported):
+        return News(Arrival.FACTS, Reason.FACTS_ADDED, by=by, facts=message.facts)
+    return News(Arrival.FACTS, Reason.FACTS_ADDED, by=by, transaction=message.transaction)

@@ -1,0 +1,18 @@
+"""Intake's settings beside those of every service."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from services.kit.settings import Settings
+
+
+class IntakeSettings(Settings):
+    """Read from `RECOURSE_*` variables."""
+
+    evidence_max_bytes: int = Field(
+        default=10 * 1024 * 1024, ge=1, description="the largest file that a customer may send"
+    )
+    body_max_bytes: int = Field(
+        default=256 * 1024, ge=1024, description="the largest JSON body of a request"
+    )

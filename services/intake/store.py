@@ -1,0 +1,203 @@
+"""What intake remembers beside its entities: identities, search, files, policies.
+
+Owns the tables of `migrations/` and every blind key. Decides nothing; every statement is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+from schemas.case import PackPin
+from schemas.pack import Pack
+from schemas.report import Report
+from services.intake.core.state import Case, Policies, Policy
+from services.kit.sealing import Sealer
+from services.kit.sql import Queries
+from services.packs import LoadedPack
+
+QUERIES: Final = Queries(Path(__file__).with_name("queries.sql"))
+MIGRATIONS: Final = Path(__file__).with_name("migrations")
+
+
+class Session(Protocol):
+    """A connection or a pool."""
+
+    async def fetch(self, statement: str, *args: Any) -> list[Any]: ...
+    async def fetchrow(self, statement: str, *args: Any) -> Any: ...
+    async def execute(self, statement: str, *args: Any) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Blind:
+    """The keyed blind indexes under which intake finds a case without holding the text."""
+
+    sealer: Sealer
+
+    def identity(self, source: str, external_id: str) -> bytes:
+        """Of a report."""
+        return self.sealer.blind("identity", f"{source}\0{external_id}")
+
+    def matter(self, customer_id: str, transaction_id: str) -> bytes:
+        """Of a customer with a transaction: what contacts collapse by."""
+        return self.sealer.blind("matter", f"{customer_id}\0{transaction_id}")
+
+    def matter_of(self, report: Report) -> bytes | None:
+        """Of the matter of a report, if it names a transaction."""
+        if report.transaction is None:
+            return None
+        return self.matter(report.customer.id, report.transaction.id)
+
+    def customer(self, customer_id: str) -> bytes:
+        """Of a customer."""
+        return self.sealer.blind("customer", customer_id)
+
+    def phone(self, phone: str) -> bytes:
+        """Of a phone number; a query string turns its plus sign into a space."""
+        return self.sealer.blind("phone", "+" + phone.strip().lstrip("+"))
+
+    def email(self, email: str) -> bytes:
+        """Of an e-mail address, whatever its case."""
+        return self.sealer.blind("email", email.strip().casefold())
+
+    def transaction(self, transaction_id: str) -> bytes:
+        """Of a transaction."""
+        return self.sealer.blind("transaction", transaction_id)
+
+    def file(self, case_id: UUID, sha256: str) -> bytes:
+        """Of a file of a case."""
+        return self.sealer.blind("file", f"{case_id}\0{sha256}")
+
+    def keys(self, case: Case) -> list[bytes]:
+        """Everything by which a case can be found."""
+        customer = case.customer
+        keys = [self.customer(customer.id)]
+        if customer.phone:
+            keys.append(self.phone(customer.phone))
+        if customer.email:
+            keys.append(self.email(customer.email))
+        transaction_id = case.transaction_id()
+        if transaction_id:
+            keys.append(self.transaction(transaction_id))
+            keys.append(self.matter(customer.id, transaction_id))
+        return keys
+
+
+async def advise(session: Session, keys: Iterable[bytes]) -> None:
+    """Hold, until the transaction ends, the right to admit reports of these keys."""
+    numbers = sorted({int.from_bytes(key[:8], signed=True) for key in keys})
+    if numbers:
+        await session.fetch(QUERIES["advise"], numbers)
+
+
+async def identities(session: Session, keys: Iterable[bytes]) -> dict[bytes, UUID]:
+    """The cases that identities belong to."""
+    rows = await session.fetch(QUERIES["identities"], sorted(set(keys)))
+    return {row["identity"]: row["case_id"] for row in rows}
+
+
+async def matters(session: Session, keys: Iterable[bytes]) -> list[tuple[bytes, UUID]]:
+    """The cases that are not over, by matter."""
+    rows = await session.fetch(QUERIES["matters"], sorted(set(keys)))
+    return [(row["key"], row["case_id"]) for row in rows]
+
+
+async def add_identities(session: Session, new: Mapping[bytes, UUID]) -> None:
+    """Remember to which case reports belong."""
+    if new:
+        await session.execute(QUERIES["add_identities"], list(new), list(new.values()))
+
+
+async def save(session: Session, cases: Sequence[Case], blind: Blind) -> None:
+    """Write the lines and keys of cases that changed, sorted so that writers do not deadlock."""
+    if not cases:
+        return
+    ordered = sorted(cases, key=lambda case: case.id)
+    await session.execute(QUERIES["save_lines"], *_columns([_line(case) for case in ordered]))
+    keys = sorted((key, case.opened_at, case.id) for case in ordered for key in blind.keys(case))
+    await session.execute(QUERIES["add_keys"], *_columns(keys))
+
+
+def _line(case: Case) -> tuple[Any, ...]:
+    return (
+        case.id,
+        case.status,
+        case.episode,
+        case.category,
+        case.severity,
+        case.lane,
+        case.opened_at,
+        case.started_at,
+    )
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+async def add_file(
+    session: Session, case: Case, file: bytes, content: bytes, now: datetime
+) -> None:
+    """Keep a sealed file under its blind name."""
+    await session.execute(QUERIES["add_file"], case.id, file, case.subject, content, now)
+
+
+async def file(session: Session, case_id: UUID, name: bytes) -> Any:
+    """The row (subject, content) of a sealed file; None if it is not kept here."""
+    return await session.fetchrow(QUERIES["file"], case_id, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What cases are looked for. `before` is the cursor: (opened_at, id) of the last one seen."""
+
+    keys: tuple[bytes, ...]
+    status: str | None
+    category: str | None
+    before: tuple[datetime, UUID]
+    limit: int
+
+
+async def search(session: Session, wanted: Search) -> list[Any]:
+    """Lines of cases, newest first: rows with case_id, status, category, opened_at..."""
+    at, case_id = wanted.before
+    if wanted.keys:
+        lead, *others = wanted.keys
+        more = (others, wanted.status, wanted.category, wanted.limit)
+        return await session.fetch(QUERIES["search_by_key"], lead, at, case_id, *more)
+    if wanted.status:
+        rest = (wanted.status, at, case_id, wanted.category, wanted.limit)
+        return await session.fetch(QUERIES["search_by_status"], *rest)
+    return await session.fetch(QUERIES["search"], at, case_id, wanted.category, wanted.limit)
+
+
+class PolicyBook:
+    """The policies at hand: today's, and those that running cases are pinned to."""
+
+    def __init__(self, current: LoadedPack) -> None:
+        self._current = _policy(current.digest, current.pack)
+        self._document = current.canonical_json
+        self._known = {current.digest: self._current}
+
+    async def keep_current(self, session: Session) -> None:
+        """Store today's policy whole, before the first case is opened under it."""
+        pin = self._current.pin
+        await session.execute(
+            QUERIES["keep_policy"], pin.digest, pin.name, pin.version, self._document
+        )
+
+    async def covering(self, session: Session, cases: Iterable[Case]) -> Policies:
+        """The policies of these cases and of new ones; fetches what another replica has stored."""
+        if {case.policy.digest for case in cases} - self._known.keys():
+            for row in await session.fetch(QUERIES["policies"], list(self._known)):
+                pack = Pack.model_validate_json(row["document"])
+                self._known[row["digest"]] = _policy(row["digest"], pack)
+        return Policies(self._current, self._known)
+
+
+def _policy(digest: str, pack: Pack) -> Policy:
+    return Policy(PackPin(name=pack.name, version=pack.version, digest=digest), pack)

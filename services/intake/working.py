@@ -1,0 +1,151 @@
+"""The cases of one transaction: found, locked, decided about in order, written set-based.
+
+Owns the order of locks: advisory ones first (identities and matters, sorted), then entities
+(sorted by the kit), then those that are new. Decides nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from schemas.report import CaseAddress, Report
+from schemas.topics import CASES
+from services.intake import store
+from services.intake.core.admit import admit
+from services.intake.core.outcome import Outcome, Reason, Refusal, Refused
+from services.intake.core.state import Case, Policies
+from services.kit import clock
+from services.kit.entities import Decision
+from services.kit.unit import Unit
+
+
+@dataclass(slots=True)
+class Working:
+    """The cases at hand, as they are after everything decided so far in this transaction."""
+
+    unit: Unit
+    blind: store.Blind
+    policies: Policies
+    cases: dict[UUID, Case]
+    identities: dict[bytes, UUID]
+    matters: dict[bytes, list[UUID]]
+    _told: list[tuple[UUID, Outcome]] = field(default_factory=list)
+    _admitted: dict[bytes, UUID] = field(default_factory=dict)
+
+    def now(self, case: Case | None = None) -> datetime:
+        """Domain time; for a case never before its last instant."""
+        entity = self.unit.entities.get(case.id) if case else None
+        return self.unit.now_for(entity) if entity else self.unit.now
+
+    def find(self, address: CaseAddress) -> Case | None:
+        """The case that a message names; None while it is not known (or was erased)."""
+        if address.case_id is not None:
+            return self.cases.get(address.case_id)
+        identity = self.blind.identity(address.source or "", address.external_id or "")
+        found = self.identities.get(identity)
+        return self.cases.get(found) if found else None
+
+    def admit(self, trigger: UUID, report: Report) -> Outcome | Refused:
+        """Admit one report."""
+        identity = self.blind.identity(report.source, report.external_id)
+        known = self.identities.get(identity)
+        if known is not None and known not in self.cases:
+            return Refused(Refusal.ERASED, "the customer of this case was erased")
+        matter = self.blind.matter_of(report)
+        near = self.matters.get(matter, []) if matter else []
+        outcome = admit(
+            report,
+            subject=self.blind.sealer.subject_of("customer", report.customer.id),
+            known=self.cases[known] if known else None,
+            candidates=[self.cases[id_] for id_ in near if id_ in self.cases],
+            policies=self.policies,
+            now=self.now(),
+        )
+        if isinstance(outcome, Outcome) and outcome.reason is not Reason.KNOWN:
+            self._note_admission(identity, matter, outcome.case.id)
+            self.take(trigger, outcome)
+        return outcome
+
+    def take(self, trigger: UUID, outcome: Outcome | Refused) -> None:
+        """Have an outcome written at the end; what follows in this transaction builds on it."""
+        if isinstance(outcome, Refused):
+            return
+        self.cases[outcome.case.id] = outcome.case
+        if outcome.events:
+            self._told.append((trigger, outcome))
+        if outcome.opened is not None:
+            self.take(trigger, outcome.opened)
+
+    def position(self, case: Case) -> str:
+        """Where the case's stream stands, once written."""
+        return f"{CASES}:{self.unit.entities[case.id].position(CASES)}"
+
+    async def write(self) -> None:
+        """Apply every outcome in order, then write identities, lines and keys set-based."""
+        changed = {outcome.case.id for _, outcome in self._told}
+        await self.unit.lock(sorted(changed - self.unit.entities.keys()), create=True)
+        for trigger, outcome in self._told:
+            events = tuple((CASES, event) for event in outcome.events)
+            decision = Decision(outcome.case.to_bytes(), events, subject=outcome.case.subject)
+            self.unit.apply(self.unit.entities[outcome.case.id], decision, trigger)
+        await store.add_identities(self.unit.conn, self._admitted)
+        await store.save(self.unit.conn, [self.cases[id_] for id_ in changed], self.blind)
+        self._told.clear()
+        self._admitted.clear()
+
+    def _note_admission(self, identity: bytes, matter: bytes | None, case_id: UUID) -> None:
+        self.identities[identity] = case_id
+        self._admitted[identity] = case_id
+        if matter is not None and case_id not in self.matters[matter]:
+            self.matters[matter].append(case_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Begins the work of a transaction."""
+
+    blind: store.Blind
+    book: store.PolicyBook
+
+    async def begin(
+        self,
+        unit: Unit,
+        *,
+        reports: Sequence[Report] = (),
+        addresses: Sequence[CaseAddress] = (),
+        ids: Iterable[UUID] = (),
+    ) -> Working:
+        """Lock and load every case that these may touch; time is read after the last lock."""
+        own = [self.blind.identity(report.source, report.external_id) for report in reports]
+        matter_keys = [key for key in map(self.blind.matter_of, reports) if key]
+        await store.advise(unit.conn, [*own, *matter_keys])
+        named = [
+            self.blind.identity(address.source or "", address.external_id or "")
+            for address in addresses
+            if address.case_id is None
+        ]
+        found = await store.identities(unit.conn, [*own, *named]) if own or named else {}
+        near = await store.matters(unit.conn, matter_keys) if matter_keys else []
+        direct = [address.case_id for address in addresses if address.case_id is not None]
+        wanted = {*ids, *direct, *found.values(), *(case_id for _, case_id in near)}
+        cases = await _locked(unit, wanted)
+        matters: dict[bytes, list[UUID]] = defaultdict(list)
+        for key, case_id in near:
+            matters[key].append(case_id)
+        policies = await self.book.covering(unit.conn, cases.values())
+        return Working(unit, self.blind, policies, cases, found, matters)
+
+
+async def _locked(unit: Unit, wanted: set[UUID]) -> dict[UUID, Case]:
+    entities = await unit.lock(wanted)
+    if not wanted:
+        unit.clock = await clock.read(unit.conn)
+    return {
+        entity.id: Case.from_bytes(entity.state)
+        for entity in entities.values()
+        if entity.state is not None
+    }
