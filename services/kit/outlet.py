@@ -45,11 +45,19 @@ class KafkaOutlet:
         self._back: set[str] = set()
 
     async def publish(self, messages: Sequence[Message]) -> Sequence[BaseException | None]:
-        """Send in order; answers for each None, or why it was not taken."""
+        """Send in order; answers for each None, or why it was not taken.
+
+        Once an event of a key is refused at the door, later ones of that key are not tried.
+        """
         producer = await self._connected()
         futures: list[Any] = []
+        refused: dict[bytes | None, KafkaError] = {}
         for topic, key, headers, value in messages:
-            futures.append(await self._enqueue(producer, topic, key, headers, value))
+            future = refused.get(key) if key else None
+            future = future or await self._enqueue(producer, topic, key, headers, value)
+            if isinstance(future, KafkaError):
+                refused[key] = future
+            futures.append(future)
         return [await self._settle(future) for future in futures]
 
     async def to_every_partition(

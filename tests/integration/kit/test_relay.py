@@ -1,0 +1,118 @@
+"""The relay's traps on a real broker: a record too large, a broker that forgot, two relays."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from datetime import UTC, datetime, timedelta
+
+from aiokafka import AIOKafkaConsumer
+
+from services.kit.outlet import KafkaOutlet
+from services.kit.relay import Relay
+from services.local.broker import Broker
+from tests.support import kit
+
+READERS = {"cases": ("escalation",)}
+
+
+async def read_all(broker: Broker, topic: str, wanted: int) -> list[tuple[str, str]]:
+    """(type, case) of everything on a topic, until `wanted` events beside heartbeats are there."""
+    consumer = AIOKafkaConsumer(
+        topic, bootstrap_servers=broker.bootstrap, auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    found: list[tuple[str, str]] = []
+
+    async def collected() -> bool:
+        for records in (await consumer.getmany(timeout_ms=100)).values():
+            for record in records:
+                kind = dict(record.headers)["ce_type"].decode()
+                found.append((kind, (record.key or b"").decode()))
+        return sum(1 for kind, _ in found if "heartbeat" not in kind) >= wanted
+
+    await kit.until(collected)
+    await consumer.stop()
+    return found
+
+
+async def test_heartbeats_reach_every_partition(
+    dsns: dict[str, str], broker: Broker, prefix: str
+) -> None:
+    async with kit.entities(dsns, kit.WRITER) as writer:
+        outlet = KafkaOutlet(kit.settings(dsns, broker, prefix, "intake"), "writer")
+        relay = Relay(writer, outlet, "me", READERS)
+        async with writer.transaction() as unit:
+            await kit.emit(unit, uuid.uuid4(), "one")
+        await relay.step()
+        found = await read_all(broker, prefix + "cases", 1)
+        beats = [kind for kind, _ in found if "heartbeat" in kind]
+        assert len(beats) == broker.profile.partitions
+        await outlet.rebuild()
+
+
+async def test_an_event_that_can_never_be_sent_stops_its_case_only(
+    dsns: dict[str, str], broker: Broker, prefix: str
+) -> None:
+    """One oversized record makes a producer fail every later send; it is rebuilt."""
+    big, small = uuid.uuid4(), uuid.uuid4()
+    async with kit.entities(dsns, kit.WRITER) as writer:
+        outlet = KafkaOutlet(kit.settings(dsns, broker, prefix, "intake"), "writer")
+        relay = Relay(writer, outlet, "me", READERS)
+        await writer.db.execute("ALTER TABLE log DROP CONSTRAINT log_value_check")
+        async with writer.transaction() as unit:
+            await kit.emit(unit, big, "x" * 3_000_000)
+            await kit.emit(unit, big, "after")
+            await kit.emit(unit, small, "one")
+        for _ in range(3):
+            await relay.step()
+        found = await read_all(broker, prefix + "cases", 1)
+        assert [case for kind, case in found if "heartbeat" not in kind] == [str(small)]
+        stopped = await writer.db.fetch("SELECT entity FROM stopped")
+        assert [row["entity"] for row in stopped] == [big, big]
+        assert await writer.db.fetch("SELECT 1 FROM unpublished") == []
+        await outlet.rebuild()
+
+
+async def test_a_broker_with_another_id_gets_what_was_not_confirmed(
+    dsns: dict[str, str], broker: Broker, prefix: str
+) -> None:
+    old, new = uuid.uuid4(), uuid.uuid4()
+    async with kit.entities(dsns, kit.WRITER) as writer:
+        outlet = KafkaOutlet(kit.settings(dsns, broker, prefix, "intake"), "writer")
+        relay = Relay(writer, outlet, "me", READERS)
+        for case in (old, new):
+            async with writer.transaction() as unit:
+                await kit.emit(unit, case, "one")
+        await relay.step()
+        await writer.db.execute("UPDATE log SET at = at - interval '1 hour' WHERE entity = $1", old)
+        await writer.db.execute("UPDATE cluster SET id = 'the one before'")
+        confirmed = datetime.now(UTC) - timedelta(minutes=5)
+        await writer.db.execute(
+            "INSERT INTO confirmed VALUES ('escalation', 'cases', $1)", confirmed
+        )
+        await relay.step()
+        found = await read_all(broker, prefix + "cases", 3)
+        cases = [case for kind, case in found if "heartbeat" not in kind]
+        assert sorted(cases) == sorted([str(old), str(new), str(new)])
+        await outlet.rebuild()
+
+
+async def test_only_the_holder_of_the_lease_publishes(
+    dsns: dict[str, str], broker: Broker, prefix: str
+) -> None:
+    async with kit.entities(dsns, kit.WRITER) as writer:
+        settings = kit.settings(dsns, broker, prefix, "intake")
+        outlets = [KafkaOutlet(settings, f"writer{n}") for n in range(2)]
+        first, second = (
+            Relay(writer, outlet, f"r{n}", READERS) for n, outlet in enumerate(outlets)
+        )
+        await first.step()
+        async with writer.transaction() as unit:
+            await kit.emit(unit, uuid.uuid4(), "one")
+        await second.step()
+        assert (first.published, second.published) == (0, 0)
+        await first.resign()
+        await second.step()
+        assert second.published == 1
+        await asyncio.gather(*(outlet.rebuild() for outlet in outlets))
