@@ -60,6 +60,10 @@ class Batch:
         await self._take_sequenced(_only(items, Sequenced))
         await self._take_strangers(_only(items, Stranger))
         await self._take_control(_only(items, Control))
+        await self._write()
+        await self._note_progress(_only(items, Beat))
+
+    async def _write(self) -> None:
         if self._logic and self._decided:
             await self._logic.write(self.unit, self._decided)
         await self._lot.write()
@@ -67,7 +71,13 @@ class Batch:
             self.counts["dead_letter"] += await bury(
                 self.unit, self._streams.source, self._reader, self._bad
             )
-        await self._note_progress(_only(items, Beat))
+
+    async def resume(self, entity: Entity) -> None:
+        """Go on with what waited for an entity whose position was moved by hand."""
+        waiting = await self._lot.load([entity])
+        await self.unit.sealer.load(item.sealed.subject for item in waiting if item.sealed)
+        self._drain(entity)
+        await self._write()
 
     def count(self) -> None:
         """Tell the metrics, after the commit."""

@@ -17,6 +17,7 @@ from services.kit import telemetry
 from services.kit.blueprint import Blueprint, Parts
 from services.kit.broker_watch import BrokerWatch
 from services.kit.bus import Bus
+from services.kit.clinic import Clinic
 from services.kit.consumer import Consumer
 from services.kit.db import UNREACHABLE
 from services.kit.listener import Listener
@@ -52,6 +53,7 @@ class Machinery:
         consumer = Consumer(blueprint.name, entities, reader, parts.logic, parts.foreign)
         topics = (*reader.sequenced, *reader.foreign, reader.control)
         self.bus = Bus(settings, blueprint.name, topics, consumer.handle)
+        self.clinic = Clinic(entities, reader, parts.logic, parts.foreign)
         self.loops.append(BackgroundLoop("broker", BrokerWatch(self._outlet, self.bus).step))
         self._add_patience(settings, entities, reader)
         self._add_timers(blueprint, settings, entities)
@@ -72,6 +74,10 @@ class Machinery:
         await within(self._listener.stop(), 1)
         for close in (*self._parts.closing, self._relay.resign, self._outlet.rebuild):
             await within(close(), 2)
+
+    async def republish(self, topic: str) -> None:
+        """Publish a topic again from the last point that every reader of it has confirmed."""
+        await self._relay.republish(topic)
 
     def counters(self) -> dict[str, int]:
         """Numbers that move whenever work is done."""

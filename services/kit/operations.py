@@ -1,4 +1,4 @@
-"""The operational routes of every service: `/livez`, `/readyz`, `/internal/quiet`.
+"""The operational routes of every service: `/livez`, `/readyz`, `/internal/...`.
 
 Owns what ready means: the database answers, the consumer has joined its group, every loop's last
 step went well. Live only means that the event loop turns.
@@ -7,12 +7,13 @@ step went well. Live only means that the event loop turns.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from services.kit.bus import Bus
+from services.kit.clinic import Clinic
 from services.kit.db import UNREACHABLE
 from services.kit.loop import BackgroundLoop
 from services.kit.quiet import Extra, QuietReport
@@ -29,10 +30,14 @@ class Operations:
         bus: Bus,
         busy: Extra,
         counters: Callable[[], dict[str, int]],
+        clinic: Clinic,
+        republish: Callable[[str], Awaitable[None]],
     ) -> None:
         self._entities = entities
         self._loops = loops
         self._bus = bus
+        self._clinic = clinic
+        self._republish = republish
         self._quiet = QuietReport(entities, bus, busy, counters)
 
     def router(self) -> APIRouter:
@@ -52,6 +57,22 @@ class Operations:
         @router.get("/internal/quiet")
         async def quiet(since: int) -> JSONResponse:
             return JSONResponse(await self._quiet(since))
+
+        return router
+
+    def clinic(self) -> APIRouter:
+        """The routes behind `recourse dead-letters`, `parked` and `republish`; loopback only."""
+        router = APIRouter(prefix="/internal", include_in_schema=False)
+        router.get("/dead-letters")(self._clinic.dead_letters)
+        router.get("/dead-letters/{hash}")(self._clinic.show)
+        router.post("/dead-letters/{hash}/requeue")(self._clinic.requeue)
+        router.post("/dead-letters/{hash}/skip")(self._clinic.skip)
+        router.get("/parked")(self._clinic.parked)
+
+        @router.post("/republish/{topic}")
+        async def republish(topic: str) -> dict[str, str]:
+            await self._republish(topic)
+            return {"republished": topic}
 
         return router
 

@@ -60,9 +60,15 @@ def build_app(
     app = FastAPI(title=blueprint.title, lifespan=lifespan, docs_url=None, redoc_url=None)
     http.install(app)
     operations = Operations(
-        entities, machinery.loops, machinery.bus, parts.busy, machinery.counters
+        entities,
+        machinery.loops,
+        machinery.bus,
+        parts.busy,
+        machinery.counters,
+        machinery.clinic,
+        machinery.republish,
     )
-    for router in (*parts.routers, operations.router()):
+    for router in (*parts.routers, operations.router(), operations.clinic()):
         app.include_router(router)
     app.mount("/metrics", make_asgi_app())
     return app
