@@ -16,6 +16,7 @@ from services.escalation.core.calendar import (
     parse_calendar,
     segments,
 )
+from services.escalation.core.calendar.model import WEEKDAYS
 from services.escalation.core.calendar.window import parse_window
 from tests.oracles.vector import NoCounterpartError, Outcome, Vector, business_time
 
@@ -23,7 +24,7 @@ HOUR: Final = timedelta(hours=1)
 MINUTE: Final = timedelta(minutes=1)
 ONE_DAY: Final = timedelta(days=1)
 MOMENT: Final = timedelta(microseconds=1)
-DAYS_BY_NUMBER: Final = dict(enumerate(("sun", "mon", "tue", "wed", "thu", "fri", "sat")))
+DAYS_BY_NUMBER: Final = dict(zip("0123456", ("sun", *WEEKDAYS), strict=False))
 
 
 def add_business_time(vector: Vector) -> Outcome:
@@ -172,7 +173,7 @@ def _check_config(config: Mapping[str, Any]) -> None:
         parse_window(config["range"])
     elif "hours_by_day_number" in config:
         numbered = config["hours_by_day_number"].items()
-        hours = {DAYS_BY_NUMBER.get(int(day), day): windows for day, windows in numbered}
+        hours = {DAYS_BY_NUMBER.get(str(day), day): windows for day, windows in numbered}
         parse_calendar({"timezone": "UTC", "hours": hours})
     elif set(config) <= {"timezone", "hours", "holidays", "shifts", "breaks"}:
         parse_calendar({"timezone": "UTC", **config})

@@ -150,6 +150,8 @@ def sla_status_at(vector: Vector) -> Outcome:
         }
     status, highest = "on_track", 0.0
     for name in reversed(STATUS_ORDER):
+        if given["met"].get(name) is False:
+            status = f"{name}_breached"
         if not given["due"].get(name) or given["done_at"].get(name):
             continue
         due_at = datetime.fromisoformat(given["due"][name])
@@ -208,11 +210,16 @@ def next_due_of(vector: Vector) -> Outcome:
 
 
 def invalid_input(vector: Vector) -> Outcome:
-    if vector.input["operation"] != "parse_datetime":
-        raise NoCounterpartError(f"no operation {vector.input['operation']} takes such input")
     clock = start(ClockSpec("clock", business(NOTHING)), datetime.fromisoformat(SOME_INSTANT), "")
+    given, document = vector.input, to_json(clock)
+    if given["operation"] == "parse_datetime":
+        document["started_at"] = given["text"]
+    elif "amount" in given:
+        document["spec"]["unit"] = next(iter(given["amount"]))
+    else:
+        raise NoCounterpartError(f"no operation {given['operation']} takes such input")
     try:
-        from_json(to_json(clock) | {"started_at": vector.input["text"]})
+        from_json(document)
     except ValueError:
         return {"error": True}
     return {"error": False}

@@ -26,7 +26,7 @@ from services.escalation.core.clock import (
 )
 from tests.oracles.checkpoint import checkpoint
 from tests.oracles.item import Item
-from tests.oracles.vector import Outcome, Vector
+from tests.oracles.vector import Outcome, Vector, business_time
 
 PAUSING_BY_NAME: Final = frozenset({"waiting", "pending", "on hold", "stalled", "closed"})
 DONE: Final = frozenset({"resolved", "closed"})
@@ -179,11 +179,15 @@ def _enter_state(item: Item, state: str, at: datetime) -> None:
 
 def _policy_changed(item: Item, event: Event, at: datetime) -> None:
     item.targets = dict(event.get("targets", item.targets))
+    if "calendar" in event:
+        item.time = business_time(event["calendar"])
     item.clocks = {
-        name: replace(clock, spec=item.spec(name))
+        name: replace(clock, spec=item.spec(name), calendar_digest=item.digest)
         for name, clock in item.clocks.items()
         if name in item.targets
     }
+    for name in set(item.targets) - set(UPDATE_RULES) - set(item.clocks):
+        item.clocks[name] = start(item.spec(name), item.created, item.digest)
 
 
 def _policy_gone(item: Item, event: Event, at: datetime) -> None:

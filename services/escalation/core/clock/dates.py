@@ -8,7 +8,7 @@ from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
 from typing import assert_never
 
-from services.escalation.core.calendar import BusinessTime
+from services.escalation.core.calendar import BusinessTime, Roll
 from services.escalation.core.clock.budget import Budget, Unit
 from services.escalation.core.clock.meter import WallClock
 from services.escalation.core.clock.model import ClockSpec, EndRule, to_utc
@@ -34,9 +34,9 @@ def months_after(day: date, count: int) -> date:
 
 def ended(end: EndRule, at: datetime, time: BusinessTime) -> datetime:
     """The instant at which a clock ends whose budget is used up at `at`."""
-    day = at.astimezone(time.zone).date()
     if end is EndRule.SAME_TIME:
-        return at.astimezone(time.zone)
+        return at
+    day = at.astimezone(time.zone).date()
     if end is EndRule.END_OF_DAY:
         return time.days.end_of_day(day)
     if end is EndRule.CLOSE_OF_BUSINESS:
@@ -46,6 +46,8 @@ def ended(end: EndRule, at: datetime, time: BusinessTime) -> datetime:
 
 def rolled(spec: ClockSpec, time: BusinessTime, strict: datetime) -> datetime:
     """Rolls the date of the last counted instant, then ends it by the same rule."""
+    if spec.roll is Roll.NONE:
+        return strict
     last = strict.astimezone(UTC) - timedelta(microseconds=1)
     local = (strict if spec.end is EndRule.SAME_TIME else last).astimezone(time.zone)
     day = time.days.roll(local.date(), spec.roll)
