@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -33,7 +32,7 @@ T0 = datetime(2026, 11, 20, 1, 58, tzinfo=UTC)
 """Friday 09:58 in Shanghai, as in the walkthrough."""
 CASE = UUID("11111111-1111-5111-8111-111111111111")
 SUBJECT = UUID("22222222-2222-5222-8222-222222222222")
-PIN = case.PackPin(name="wallet-default", version="1", digest="sha256:" + "0" * 64)
+PIN = case.PackPin(name="wallet-default", version="1", digest=load_pack(DEFAULT_PACK).digest)
 AGENT = Actor(role=Role.AGENT, id="A1024", name="李四")
 ZH = Customer(
     id="cust-1001",
@@ -48,7 +47,7 @@ EN = ZH.model_copy(update={"name": "Jo Miller", "locale": "en-US", "time_zone": 
 
 def pack() -> Pack:
     """The shipped pack."""
-    return load_pack(Path(DEFAULT_PACK)).pack
+    return load_pack(DEFAULT_PACK).pack
 
 
 def at(minutes: float) -> datetime:

@@ -89,12 +89,21 @@ def wanted_channels(
 ) -> tuple[ChannelAddress, ...]:
     """The channels in order: the recipient's own if they said so, else the policy's."""
     if preferences is not None and preferences.channels is not None:
-        own = {address.channel: address for address in reversed(preferences.channels)}
-        order = dict.fromkeys(address.channel for address in preferences.channels)
-        return tuple(own[channel] for channel in order) or (_without(DeliveryChannel.EMAIL),)
+        return _first_of_each(preferences.channels) or (_without(DeliveryChannel.EMAIL),)
     names = reach.notify.group if announcement.to_group else reach.notify.customer
     channels = [DeliveryChannel(name) for name in dict.fromkeys(names)]
-    return tuple(_by_policy(announcement, channel, reach) for channel in channels)
+    wanted = tuple(_by_policy(announcement, channel, reach) for channel in channels)
+    return wanted or (_without(DeliveryChannel.EMAIL),)
+
+
+def _first_of_each(addresses: tuple[ChannelAddress, ...]) -> tuple[ChannelAddress, ...]:
+    """One address per channel: the first that may be used, else the first."""
+    first: dict[DeliveryChannel, ChannelAddress] = {}
+    for address in addresses:
+        kept = first.setdefault(address.channel, address)
+        if not _usable(kept) and _usable(address):
+            first[address.channel] = address
+    return tuple(first.values())
 
 
 def _by_policy(

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import email
-import email.policy
-import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
-from email.message import EmailMessage
 from typing import Any
 
 import pytest
@@ -16,32 +12,9 @@ from aiosmtpd.controller import Controller
 from services.notifier.channels.email import EmailChannel, SmtpSettings
 from services.notifier.channels.outgoing import Outgoing
 from services.notifier.core.retry import FaultKind
+from tests.support.smtp_sink import Sink, serving
 
 NOW = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
-
-
-class Sink:
-    """Keeps mails; answers RCPT and DATA as told."""
-
-    def __init__(self) -> None:
-        self.mails: list[EmailMessage] = []
-        self.sessions: set[int] = set()
-        self.rcpt = "250 OK"
-        self.data = "250 OK"
-
-    async def handle_RCPT(
-        self, server: Any, session: Any, envelope: Any, address: str, options: Any
-    ) -> str:
-        if self.rcpt.startswith("250"):
-            envelope.rcpt_tos.append(address)
-        return self.rcpt
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        self.sessions.add(id(session))
-        parsed = email.message_from_bytes(envelope.content, policy=email.policy.default)
-        assert isinstance(parsed, EmailMessage)
-        self.mails.append(parsed)
-        return self.data
 
 
 @pytest.fixture
@@ -50,15 +23,9 @@ def sink() -> Sink:
 
 
 @pytest.fixture
-async def server(sink: Sink) -> AsyncIterator[Controller]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    controller = Controller(sink, hostname="127.0.0.1", port=port)
-    controller.start()
-    yield controller
-    if controller.server is not None:
-        controller.stop()
+def server(sink: Sink) -> Iterator[Controller]:
+    with serving(sink) as controller:
+        yield controller
 
 
 def settings(server: Controller, **changes: Any) -> SmtpSettings:
@@ -151,12 +118,8 @@ async def test_a_server_that_is_away_is_a_connection_fault_and_comes_back(
     fault = await channel.send(outgoing("k-2"), NOW)
     assert fault is not None
     assert fault.kind is FaultKind.CONNECTION
-    again = Controller(sink, hostname="127.0.0.1", port=server.port)
-    again.start()
-    try:
+    with serving(sink):
         assert await channel.send(outgoing("k-2"), NOW) is None
-    finally:
-        again.stop()
     assert sink.mails[-1]["Message-ID"] == "<k-2@wallet.example>"
 
 

@@ -75,6 +75,24 @@ def test_the_recipients_own_channels_win_and_unverified_ones_do_not_count() -> N
     assert outcomes(plan(word(), CAUSE, own, REACH, at(1))) == [(WEBHOOK, Reason.OWED)]
 
 
+def test_of_several_addresses_the_first_verified_one_is_used() -> None:
+    own = Preferences(
+        channels=(
+            ChannelAddress(channel=EMAIL, address="old@example.com", verified=False),
+            ChannelAddress(channel=EMAIL, address="new@example.com"),
+            ChannelAddress(channel=EMAIL, address="newer@example.com"),
+        )
+    )
+    (delivery,) = plan(word(), CAUSE, own, REACH, at(1))
+    assert delivery.address is not None
+    assert delivery.address.address == "new@example.com"
+
+
+def test_a_policy_that_names_no_channel_is_recorded_as_such() -> None:
+    mute = Reach(Notify(customer=(), group=()), {}, timedelta(hours=24))
+    assert outcomes(plan(word(), CAUSE, None, mute, at(1))) == [(EMAIL, Reason.NO_ADDRESS)]
+
+
 def test_preferences_per_text_narrow_the_channels_down_to_none() -> None:
     narrow = Preferences(preferences={Template.CASE_RECEIVED: (IN_APP,)})
     assert outcomes(plan(word(), CAUSE, narrow, REACH, at(1))) == [(IN_APP, Reason.OWED)]

@@ -1,0 +1,90 @@
+"""HTTP of the notifier: deliveries, recipients, the inbox. Thin: parse, call, answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Header, Query
+from pydantic import Field
+from sse_starlette import EventSourceResponse
+
+from services.kit.faults import Invalid
+from services.kit.http import decode_cursor, page
+from services.kit.unit import Entities
+from services.kit.waiting import wait_until
+from services.notifier.core.recipient import Preferences
+from services.notifier.inbox import Inbox
+from services.notifier.recipients import Recipients
+from services.notifier.store import QUERIES, recipient_of
+
+RecipientId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f/]+$")]
+_SHOWN = (
+    "id", "key", "case_id", "event_id", "recipient", "channel", "template", "status", "attempts",
+    "reason", "planned_at", "sent_at",
+)  # fmt: skip
+
+
+def router(entities: Entities, recipients: Recipients, inbox: Inbox) -> APIRouter:
+    """The notifier's routes."""
+    routes = APIRouter()
+
+    @routes.get("/v1/deliveries", summary="Deliveries in the order of their planning")
+    async def deliveries(
+        case_id: UUID | None = None,
+        cursor: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+        after: str | None = None,
+    ) -> dict[str, Any]:
+        if case_id is not None and after is not None:
+            await wait_until(entities, case_id, after)
+        return await _page(entities, case_id, _position(cursor), limit)
+
+    @routes.get("/v1/recipients/{recipient_id}", summary="How a recipient is told")
+    async def read_recipient(recipient_id: RecipientId) -> dict[str, Any]:
+        return await recipients.read(recipient_id)
+
+    @routes.put("/v1/recipients/{recipient_id}", summary="How a recipient wants to be told")
+    async def put_recipient(
+        recipient_id: RecipientId, stated: Annotated[Preferences, Body()]
+    ) -> dict[str, Any]:
+        return await recipients.put(recipient_id, stated)
+
+    @routes.get("/v1/recipients/{recipient_id}/inbox", summary="The inbox, as a live stream")
+    async def read_inbox(
+        recipient_id: RecipientId, last_event_id: Annotated[str | None, Header()] = None
+    ) -> EventSourceResponse:
+        recipient = recipient_of(entities.sealer, recipient_id)
+        return EventSourceResponse(inbox.stream(recipient, last_event_id))
+
+    @routes.post("/v1/recipients/{recipient_id}/inbox/{delivery_id}/read", summary="It was read")
+    async def read_message(recipient_id: RecipientId, delivery_id: UUID) -> dict[str, Any]:
+        recipient = recipient_of(entities.sealer, recipient_id)
+        return _shown(await inbox.read(recipient, delivery_id))
+
+    return routes
+
+
+async def _page(
+    entities: Entities, case_id: UUID | None, position: int, limit: int
+) -> dict[str, Any]:
+    if case_id is None:
+        rows = await entities.db.fetch(QUERIES["of_all"], position, limit + 1)
+    else:
+        rows = await entities.db.fetch(QUERIES["of_case"], case_id, position, limit + 1)
+    more = rows[limit - 1]["pos"] if len(rows) > limit else None
+    return page([_shown(row) for row in rows[:limit]], more)
+
+
+def _position(cursor: str | None) -> int:
+    position = decode_cursor(cursor)
+    if position is None:
+        return 0
+    if not isinstance(position, int) or isinstance(position, bool) or not 0 <= position < 2**63:
+        raise Invalid("/cursor", "not a cursor that a list of ours has given")
+    return position
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in _SHOWN}

@@ -1,0 +1,117 @@
+"""Wiring: the notifier as one process. Owns which part gets which; decides nothing."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import socket
+from datetime import timedelta
+from pathlib import Path
+
+from schemas.topics import CASES, DELIVERIES, ESCALATIONS, STREAM_CONTROL, TOPICS
+from schemas.vocabulary import DeliveryChannel
+from schemas.wire import Wire
+from services.kit.blueprint import Blueprint, Parts
+from services.kit.loop import BackgroundLoop
+from services.kit.rows import Streams
+from services.kit.runtime import main as run
+from services.kit.settings import Settings
+from services.kit.unit import Entities
+from services.notifier import api
+from services.notifier.channels.email import EmailChannel, SmtpSettings
+from services.notifier.channels.outgoing import Channel
+from services.notifier.channels.webhook import WebhookChannel
+from services.notifier.courier import Courier, Pace
+from services.notifier.freeze import Freezer
+from services.notifier.handlers import COURIER_CHANNEL, INBOX_CHANNEL, NotifierLogic
+from services.notifier.inbox import Bell, Inbox
+from services.notifier.recipients import Recipients
+from services.notifier.render import Renderer
+from services.notifier.settings import NotifierSettings
+from services.notifier.store import keep_policy
+from services.packs import DEFAULT_PACK, load_pack
+
+NAME = "notifier"
+STREAMS = Streams(NAME, (CASES, ESCALATIONS), (DELIVERIES,))
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+def channels_of(settings: NotifierSettings) -> dict[DeliveryChannel, Channel]:
+    """The ways out; the in-app inbox is none, its rows are the messages."""
+    password = settings.smtp_password
+    smtp = SmtpSettings(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        sender=settings.smtp_sender,
+        sender_name=settings.smtp_sender_name,
+        username=settings.smtp_username,
+        password=password.get_secret_value() if password else None,
+        use_tls=settings.smtp_use_tls,
+        start_tls=settings.smtp_start_tls,
+        connections=settings.smtp_connections,
+    )
+    return {
+        DeliveryChannel.EMAIL: EmailChannel(smtp),
+        DeliveryChannel.WEBHOOK: WebhookChannel(allow_local=settings.allow_local_webhooks),
+    }
+
+
+async def build(entities: Entities, settings: NotifierSettings) -> Parts:
+    """The parts of the notifier on an open database."""
+    # It logs every chunk of an inbox at DEBUG, and those are personal.
+    logging.getLogger("sse_starlette").setLevel(logging.INFO)
+    policies = await keep_policy(entities.db, load_pack(settings.packs_dir or DEFAULT_PACK))
+    freezer = Freezer(Renderer(), entities.sealer)
+    logic = NotifierLogic(policies, freezer, timedelta(hours=settings.stale_notice_h))
+    courier = Courier(entities, channels_of(settings), pace_of(settings), owner(), random.random)
+    loop = BackgroundLoop("courier", courier.step)
+    courier.on_attempt = loop.wake.set
+    bell = Bell()
+    return Parts(
+        routers=[api.router(entities, Recipients(entities), Inbox(entities, bell))],
+        logic=logic,
+        loops=[loop],
+        busy=courier.busy,
+        channels={
+            f"{NAME}_{COURIER_CHANNEL}": loop.wake.set,
+            f"{NAME}_{INBOX_CHANNEL}": bell.ring,
+        },
+        closing=[courier.close],
+    )
+
+
+def pace_of(settings: NotifierSettings) -> Pace:
+    """How fast the courier goes."""
+    lease = timedelta(seconds=settings.send_lease_s)
+    return Pace(settings.send_slots, settings.send_timeout_s, lease)
+
+
+def owner() -> str:
+    """This process, for leases: another one on the same host is another owner."""
+    return f"{socket.gethostname()}:{os.getpid()}:{random.getrandbits(32):08x}"
+
+
+def blueprint(settings: NotifierSettings) -> Blueprint:
+    """What the kit must know of the notifier."""
+
+    async def with_settings(entities: Entities, _: Settings) -> Parts:
+        return await build(entities, settings)
+
+    return Blueprint(
+        name=NAME,
+        title="Recourse notifier: who is told what, and what became of it",
+        streams=STREAMS,
+        foreign_topics=(),
+        control_topic=STREAM_CONTROL,
+        readers={row.name: row.readers for row in TOPICS if row.writer == NAME},
+        codec=Wire(),
+        migrations=MIGRATIONS,
+        build=with_settings,
+    )
+
+
+def main() -> None:
+    """Run the notifier until it is told to stop."""
+    settings = NotifierSettings()
+    run(blueprint(settings), settings)
