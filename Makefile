@@ -42,8 +42,8 @@ format: setup ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-schemas: setup ## Generate the checked-in JSON Schemas and the lifecycle page anew
-	$(BIN)/python -m schemas.generate
+goldens: setup ## Write JSON Schemas, rendered templates and generated pages anew
+	RECOURSE_WRITE_GOLDENS=1 $(BIN)/python -m pytest tests/golden
 
 bench: setup ## Measure, each number beside its baseline
 	$(BIN)/python -m benchmarks --kafka $(KAFKA)
@@ -54,4 +54,4 @@ hooks: setup ## Install the git hooks
 clean: ## Forget the local stack's state (not the environment)
 	rm -rf var
 
-.PHONY: help setup demo up test lint check format schemas bench hooks clean
+.PHONY: help setup demo up test lint check format goldens bench hooks clean

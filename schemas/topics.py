@@ -68,6 +68,11 @@ def topic_names(prefix: str) -> tuple[str, ...]:
     return tuple(prefix + row.name for row in TOPICS)
 
 
+def all_events() -> tuple[type[EventData], ...]:
+    """Every event of ours, by type."""
+    return tuple(_EVENTS[name] for name in sorted(_EVENTS))
+
+
 def event_class(type_name: str) -> type[EventData] | None:
     """The class of a CloudEvents type; None for a type that this release does not know."""
     return _EVENTS.get(type_name)

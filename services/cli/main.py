@@ -10,6 +10,9 @@ from typing import Annotated
 
 import typer
 
+from services.cli import installation, operators
+from services.cli.operators import Service
+
 app = typer.Typer(
     name="recourse",
     help="No customer's case dies in silence.",
@@ -17,14 +20,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-class Service(enum.StrEnum):
-    """The services that `run` starts."""
-
-    INTAKE = "intake"
-    ESCALATION = "escalation"
-    NOTIFIER = "notifier"
 
 
 class Kafka(enum.StrEnum):
@@ -90,6 +85,14 @@ def up(
 def run(service: Annotated[Service, typer.Argument(help="which service")]) -> None:
     """Run one service in the foreground, configured by RECOURSE_* variables."""
     importlib.import_module(f"services.{service.value}.app").main()
+
+
+app.add_typer(operators.dead_letters, name="dead-letters")
+app.add_typer(operators.parked, name="parked")
+app.add_typer(operators.case, name="case")
+app.command()(operators.republish)
+app.command()(installation.migrate)
+app.command()(installation.doctor)
 
 
 def main() -> None:

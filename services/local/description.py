@@ -29,7 +29,7 @@ class StackOptions:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A running stack: its addresses, and the DSN per role."""
+    """A running stack: its addresses, the DSN per role, the address of each service."""
 
     http: str
     kafka: str
@@ -37,6 +37,7 @@ class Stack:
     topics_prefix: str
     profile: KafkaProfile
     dsns: Mapping[str, str]
+    services: Mapping[str, str]
     master_key_file: Path
     state: Path
 
@@ -54,6 +55,7 @@ class Stack:
         return self.as_json() | {
             "kafka_profile": self.profile.value,
             "dsn": dict(self.dsns),
+            "services": dict(self.services),
             "master_key_file": str(self.master_key_file),
             "state": str(self.state),
         }

@@ -20,6 +20,7 @@ from services.local.description import Stack, StackOptions
 from services.local.faults import StartFailed
 from services.local.front import Front
 from services.local.local_api import LocalApi
+from services.local.ports import LOOPBACK
 from services.local.postgres import Postgres
 from services.local.process import Supervised
 from services.local.quiet import QuietWatch
@@ -56,7 +57,7 @@ async def running(options: StackOptions) -> AsyncIterator[Stack]:
         api = await _services(options, folder, ground, ports, clients, parts)
         app = Front(clients).app(api.routes())
         http = await parts.enter_async_context(serving(app, sock))
-        stack = _stack(options, folder, ground, http)
+        stack = _stack(options, folder, ground, http, ports)
         parts.enter_context(folder.described(stack.description()))
         yield stack
 
@@ -169,7 +170,13 @@ def _later(there: datetime | None, asked: datetime | None) -> datetime | None:
     return max(there, asked).astimezone(asked.tzinfo)
 
 
-def _stack(options: StackOptions, folder: StateFolder, ground: _Ground, http: str) -> Stack:
+def _stack(
+    options: StackOptions,
+    folder: StateFolder,
+    ground: _Ground,
+    http: str,
+    ports: Mapping[str, int],
+) -> Stack:
     return Stack(
         http=http,
         kafka=ground.broker.bootstrap,
@@ -177,6 +184,7 @@ def _stack(options: StackOptions, folder: StateFolder, ground: _Ground, http: st
         topics_prefix=options.topics_prefix,
         profile=ground.broker.profile,
         dsns=ground.dsns,
+        services={name: f"http://{LOOPBACK}:{port}" for name, port in ports.items()},
         master_key_file=folder.master_key_file(),
         state=folder.path,
     )

@@ -1,0 +1,58 @@
+"""How commands find a running installation: by `--url`, or by the local stack's state folder.
+
+Owns the way there and the way errors are shown; each command says what it wants.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Never
+
+import httpx
+import typer
+
+from services.local.state import DEFAULT_STATE, read_description
+
+_FRONT = "front"
+
+
+def address(service: str, url: str | None, state: Path = DEFAULT_STATE) -> str:
+    """The base URL of a service (or of the front). Exits with 2 where nothing runs."""
+    if url is not None:
+        return url.rstrip("/")
+    found = read_description(state)
+    if found is None:
+        fail(f"no stack runs on {state}/; start one with `recourse up`, or name one with --url", 2)
+    return str(found["http"] if service == _FRONT else found["services"][service])
+
+
+def call(method: str, url: str) -> Any:
+    """The JSON answer; a problem document ends the command with 1 and its text."""
+    try:
+        answer = httpx.request(method, url, timeout=30, trust_env=False)
+    except httpx.HTTPError as error:
+        fail(f"{url} does not answer: {error}", 2)
+    if answer.is_error:
+        fail(_problem(answer))
+    return answer.json()
+
+
+def fail(text: str, code: int = 1) -> Never:
+    """Say on stderr what went wrong, and exit."""
+    typer.echo(text, err=True)
+    raise typer.Exit(code)
+
+
+def show(value: Any) -> None:
+    """Print a value as JSON that people can read."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _problem(answer: httpx.Response) -> str:
+    try:
+        problem = answer.json()
+    except ValueError:
+        return f"{answer.status_code} {answer.text[:200]}"
+    parts = (problem.get("title"), problem.get("reason"), problem.get("detail"))
+    return f"{answer.status_code} " + ": ".join(str(part) for part in parts if part)

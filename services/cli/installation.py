@@ -1,0 +1,48 @@
+"""`recourse migrate` and `recourse doctor`: an installation's ground, configured by RECOURSE_*."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from typing import Annotated, Any
+
+import typer
+
+from services.cli.operators import Service
+
+
+def migrate(service: Annotated[Service, typer.Argument(help="whose schema")]) -> None:
+    """Bring one service's schema, and the keys', up to date. Safe to repeat."""
+    from services.kit.connecting import migrate_all
+
+    blueprint, settings = _service(service)
+    applied = asyncio.run(migrate_all(blueprint, settings))
+    typer.echo("\n".join(applied) if applied else "nothing to do")
+
+
+def doctor(service: Annotated[Service, typer.Argument(help="whose settings")]) -> None:
+    """Check settings, database, keys and broker; exits with 1 and says what to mend."""
+    from services.cli.examination import examine
+
+    blueprint, settings = _service(service)
+    findings = asyncio.run(examine(blueprint, settings))
+    for finding in findings:
+        typer.echo(f"{'ok  ' if finding.well else 'BAD '} {finding.what}: {finding.detail}")
+    raise typer.Exit(0 if all(finding.well for finding in findings) else 1)
+
+
+def _service(service: Service) -> tuple[Any, Any]:
+    """The blueprint and the settings of a service, or a clear message of what is missing."""
+    from pydantic import ValidationError
+
+    from services.cli.client import fail
+
+    module = importlib.import_module(f"services.{service.value}.app")
+    try:
+        settings = module.settings_type()
+    except ValidationError as error:
+        missing = [
+            f"RECOURSE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
+        ]
+        fail("the settings are not complete:\n" + "\n".join(missing), 2)
+    return module.blueprint(settings), settings

@@ -1,0 +1,111 @@
+"""`recourse dead-letters`, `parked`, `republish`, `case`: what operators ask a running service."""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from services.cli.client import address, call, show
+from services.local.state import DEFAULT_STATE
+
+
+class Service(enum.StrEnum):
+    """The services that have dead letters and topics."""
+
+    INTAKE = "intake"
+    ESCALATION = "escalation"
+    NOTIFIER = "notifier"
+
+
+ServiceName = Annotated[Service, typer.Argument(help="which service")]
+Hash = Annotated[str, typer.Argument(help="the dead letter's hash, as `list` shows it")]
+Url = Annotated[str | None, typer.Option(help="the service's address; else the local stack's")]
+State = Annotated[Path, typer.Option(help="folder of the local stack's state")]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
+
+dead_letters = typer.Typer(help="Messages that could not be taken.", no_args_is_help=True)
+parked = typer.Typer(help="Cases that wait for a missing event.", no_args_is_help=True)
+case = typer.Typer(help="One case: its state, and why.", no_args_is_help=True)
+
+
+@dead_letters.command("list")
+def list_dead_letters(
+    service: ServiceName, url: Url = None, state: State = DEFAULT_STATE, as_json: AsJson = False
+) -> None:
+    """List those that nobody has settled, newest first."""
+    letters = call("GET", f"{address(service, url, state)}/internal/dead-letters")
+    _rows(letters, ("hash", "topic", "reason", "detail", "case_id", "sequence", "at"), as_json)
+
+
+@dead_letters.command("show")
+def show_dead_letter(
+    service: ServiceName, hash: Hash, url: Url = None, state: State = DEFAULT_STATE
+) -> None:
+    """Show one with its original key, headers and value (base64). They may be personal data."""
+    show(call("GET", f"{address(service, url, state)}/internal/dead-letters/{hash}"))
+
+
+@dead_letters.command("requeue")
+def requeue(
+    service: ServiceName, hash: Hash, url: Url = None, state: State = DEFAULT_STATE
+) -> None:
+    """Take the message again, after what was wrong has been repaired."""
+    show(call("POST", f"{address(service, url, state)}/internal/dead-letters/{hash}/requeue"))
+
+
+@dead_letters.command("skip")
+def skip(service: ServiceName, hash: Hash, url: Url = None, state: State = DEFAULT_STATE) -> None:
+    """Give the message up; its case goes on with what came after."""
+    show(call("POST", f"{address(service, url, state)}/internal/dead-letters/{hash}/skip"))
+
+
+@parked.command("list")
+def list_parked(
+    service: ServiceName, url: Url = None, state: State = DEFAULT_STATE, as_json: AsJson = False
+) -> None:
+    """List parked records, the longest waiting first."""
+    records = call("GET", f"{address(service, url, state)}/internal/parked")
+    _rows(records, ("case_id", "topic", "sequence", "reason", "at"), as_json)
+
+
+@case.command("show")
+def show_case(case_id: str, url: Url = None, state: State = DEFAULT_STATE) -> None:
+    """Show a case and its ladder."""
+    front = address("front", url, state)
+    show(
+        {
+            "case": call("GET", f"{front}/v1/cases/{case_id}"),
+            "ladder": call("GET", f"{front}/v1/ladders/{case_id}"),
+        }
+    )
+
+
+@case.command("explain")
+def explain_case(case_id: str, url: Url = None, state: State = DEFAULT_STATE) -> None:
+    """Explain every clock and every rung of a case, segment by segment."""
+    show(call("GET", f"{address('front', url, state)}/v1/ladders/{case_id}/explain"))
+
+
+def republish(
+    service: ServiceName,
+    topic: Annotated[str, typer.Argument(help="without prefix, such as cases")],
+    url: Url = None,
+    state: State = DEFAULT_STATE,
+) -> None:
+    """Publish a topic again from the last point that every reader of it has confirmed."""
+    show(call("POST", f"{address(service, url, state)}/internal/republish/{topic}"))
+
+
+def _rows(items: list[dict[str, object]], columns: tuple[str, ...], as_json: bool) -> None:
+    if as_json:
+        show(items)
+        return
+    table = Table(*columns)
+    for item in items:
+        table.add_row(*(str(item[name]) if item[name] is not None else "" for name in columns))
+    Console().print(table if items else "none")
