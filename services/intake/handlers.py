@@ -87,7 +87,7 @@ class Handlers:
         work = await self.desk.begin(unit, ids=[case_id])
         case = _known(work, case_id)
         file = EvidenceRef(
-            fact=facts.evidence_fact(fact or facts.answered_by_unnamed_file(case.missing_facts)),
+            fact=facts.evidence_fact(fact or facts.fact_of_unnamed(case, upload.sha256)),
             sha256=upload.sha256,
             media_type=media_type(upload.content),
             name=upload.filename or None,

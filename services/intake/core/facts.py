@@ -88,7 +88,14 @@ def in_language(texts: Texts, locale: str) -> str:
     return next(iter(texts.values()), "")
 
 
-def answered_by_unnamed_file(missing_facts: Collection[str]) -> str:
-    """The fact that a file proves when nobody says which: the one that is missing, if only one."""
-    wanted = [fact for fact in missing_facts if fact.startswith(EVIDENCE)]
+def fact_of_unnamed(case: Case, sha256: str) -> str:
+    """The fact that a file proves when nobody says which.
+
+    A file sent before proves what it proved then; another one the fact that is missing, if that
+    is a single one.
+    """
+    before = [file.fact for file in case.evidence if file.sha256 == sha256]
+    wanted = [fact for fact in case.missing_facts if fact.startswith(EVIDENCE)]
+    if before:
+        return before[0]
     return wanted[0] if len(wanted) == 1 else UNNAMED

@@ -125,7 +125,7 @@ async def test_a_malformed_report_names_its_field(
         (b"", 422),
         (b"{", 422),
         (b"[]", 422),
-        (b"\xff\xfe", 400),
+        (b"\xff\xfe", 422),
         (b'{"facts": {"x": NaN}}', 422),
         (b"[" * 100_000, 400),
         (b"1" * 300_000, 413),
@@ -137,7 +137,7 @@ async def test_what_is_no_json_object_is_the_callers_fault(
     answer = await intake.client.post(
         "/v1/cases", content=raw, headers={"content-type": "application/json"}
     )
-    assert answer.status_code in {status, 422}, answer.text
+    assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
 
 
@@ -191,8 +191,8 @@ async def test_a_file_needs_no_name_for_its_fact(intake: Intake) -> None:
     assert first.json()["fact"] == "evidence.payment_receipt"
     assert first.json()["media_type"] == "text/plain"
     assert first.json()["missing_facts"] == []
-    assert again.status_code == 201
-    assert (await intake.event_names()).count("evidence.added") in {1, 2}
+    assert (again.status_code, again.json()["fact"]) == (201, "evidence.payment_receipt")
+    assert await intake.event_names() == ["case.opened", "evidence.added"]
 
 
 async def test_files_are_bounded_and_forms_must_be_forms(dsns: Mapping[str, str]) -> None:

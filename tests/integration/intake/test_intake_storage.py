@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
+
+import pytest
 
 from services.intake.store import QUERIES
 from tests.support.cases import report_body
-from tests.support.intake import Intake, everything_stored
+from tests.support.intake import TEN, Intake, everything_stored
 
 SECRETS = {
     "customer id": "cust-planted-1001",
@@ -103,6 +106,28 @@ async def test_every_statement_fits_the_schema(intake: Intake) -> None:
     async with intake.entities.db.transaction() as connection:
         for name in QUERIES:
             assert await connection.prepare(QUERIES[name]), name
+
+
+@pytest.mark.parametrize(
+    ("statement", "arguments"),
+    [
+        ("matters", ([b"k" * 32],)),
+        ("search_by_key", (b"k" * 32, TEN, UUID(int=0), [b"o" * 32], None, None, 51)),
+        ("search_by_status", ("open", TEN, UUID(int=0), None, 51)),
+        ("search", (TEN, UUID(int=0), None, 51)),
+    ],
+)
+async def test_searches_page_by_index_and_never_sort(
+    intake: Intake, statement: str, arguments: tuple[Any, ...]
+) -> None:
+    async with intake.entities.db.transaction() as connection:
+        # A table of a few rows would be read whole; what counts is that an index can serve.
+        await connection.execute("SET LOCAL enable_seqscan = off")
+        rows = await connection.fetch(f"EXPLAIN {QUERIES[statement]}", *arguments)
+    plan = "\n".join(row[0] for row in rows)
+    assert "Index" in plan
+    assert "Seq Scan on case_" not in plan, plan
+    assert "Sort" not in plan, plan
 
 
 async def test_an_erased_customer_leaves_no_readable_case(intake: Intake) -> None:

@@ -7,14 +7,8 @@ from typing import Any
 import pytest
 
 from schemas.pack import FactNeed
-from services.intake.core.facts import (
-    Known,
-    answered_by_unnamed_file,
-    explain,
-    in_language,
-    missing,
-)
-from tests.support.cases import CONTACTED, RECEIPT, TRANSACTION_ID, report
+from services.intake.core.facts import Known, explain, fact_of_unnamed, in_language, missing
+from tests.support.cases import CONTACTED, RECEIPT, TRANSACTION_ID, open_case, report
 
 
 def known(evidence: tuple[str, ...] = (), **changes: Any) -> Known:
@@ -77,7 +71,22 @@ def test_why_is_said_in_the_customers_language() -> None:
     assert asked == [{"fact": "evidence.payment_receipt", "why": RECEIPT.why["zh"]}]
 
 
-def test_a_file_without_a_name_answers_the_only_missing_one() -> None:
-    assert answered_by_unnamed_file(["transaction.id", "evidence.a"]) == "evidence.a"
-    assert answered_by_unnamed_file(["evidence.a", "evidence.b"]) == "evidence"
-    assert answered_by_unnamed_file([]) == "evidence"
+@pytest.mark.parametrize(
+    ("missing_facts", "fact"),
+    [
+        (("transaction.id", "evidence.a"), "evidence.a"),
+        (("evidence.a", "evidence.b"), "evidence"),
+        ((), "evidence"),
+    ],
+)
+def test_a_file_without_a_name_answers_the_only_missing_one(
+    missing_facts: tuple[str, ...], fact: str
+) -> None:
+    case = open_case().model_copy(update={"missing_facts": missing_facts})
+    assert fact_of_unnamed(case, "a" * 64) == fact
+
+
+def test_a_file_sent_before_proves_what_it_proved() -> None:
+    file = {"fact": "payment_receipt", "sha256": "a" * 64, "media_type": "image/png"}
+    case = open_case(evidence=[file])
+    assert fact_of_unnamed(case, "a" * 64) == "evidence.payment_receipt"
