@@ -90,7 +90,7 @@ class Ladder:
         self.status = Status(fields.pop("status", _status_after(name, self.status)))
         event: CaseEvent = EVENTS[name].model_validate({"status": self.status, **fields})
         decision = decide_event(
-            self.document,
+            read_state(self.document) if self.document else None,
             event,
             event_id=self._next_id(name),
             recorded_at=recorded_at,
@@ -107,7 +107,7 @@ class Ladder:
         assert self.document is not None
         self.now = max(self.now, instant)
         decision = decide_wake(
-            self.document,
+            read_state(self.document),
             self.policy,
             self.now,
             real_now=self.real_now,
@@ -140,7 +140,7 @@ class Ladder:
         body: Mapping[str, Any] = {"command": name, "by": {"role": role, "id": by}, **fields}
         command = COMMAND.validate_python(body)
         decision = decide_command(
-            self.document,
+            read_state(self.document),
             carrying_out(command, agents or KnownAgents({"A1024": "李四", "A2001": "王五"})),
             command_id=self._next_id(name),
             by_role=command.by.role,

@@ -2,7 +2,8 @@
 
 Owns: the order of every decision. What was due before a trigger's own instant comes first
 (design rule 7), fired rungs that it disproves are taken back (rule 8), then the trigger itself.
-Pure: documents in, decisions out.
+Pure: a state and a trigger in, a decision out. The state that comes in is used up: it becomes
+the decision's.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from services.escalation.core.deadlines import VISIBLE
 from services.escalation.core.firing import due_until, fire_until
 from services.escalation.core.policy import Policy
 from services.escalation.core.retraction import retract_prevented
-from services.escalation.core.state import LadderState, Place, read_state
+from services.escalation.core.state import LadderState, Place
 from services.escalation.core.turn import Decision, Outcome, Turn
 
 
@@ -55,7 +56,7 @@ def open_ladder(
 
 
 def decide_event(
-    document: bytes | None,
+    state: LadderState | None,
     event: CaseEvent,
     *,
     event_id: UUID,
@@ -68,11 +69,10 @@ def decide_event(
 
     Raises `LadderUnknownError` for a first event that does not open the case.
     """
-    if document is None:
+    if state is None:
         if not isinstance(event, CaseOpened):
             raise LadderUnknownError(f"{event.event_name} came before case.opened")
         return open_ladder(case_id, event, event_id, policy, now)
-    state = read_state(document)
     turn = Turn(state, policy, now, min(recorded_at, now), event_id, event.by_role)
     retract_prevented(turn, lambda trial: apply_case_event(trial, event))
     fire_until(turn, turn.at)
@@ -83,7 +83,7 @@ def decide_event(
 
 
 def decide_wake(
-    document: bytes,
+    state: LadderState,
     policy: Policy,
     now: datetime,
     *,
@@ -93,7 +93,6 @@ def decide_wake(
 ) -> Decision:
     """Acts on what is due. While the stream is `stale`, what a customer would see is held, up to
     the pack's grace (in real time), and fires then with reason `stream_silent`."""
-    state = read_state(document)
     turn = Turn(state, policy, now, now, state.case_id, lateness_ms=lateness_ms)
     visible = any(found.kind in VISIBLE for found in due_until(turn, now, hold=False))
     hold = _holds(turn, real_now) if stale and visible else False
@@ -119,7 +118,7 @@ def held_until(state: LadderState, policy: Policy) -> datetime | None:
 
 
 def decide_command(
-    document: bytes,
+    state: LadderState,
     carry_out: Callable[[Turn], None],
     *,
     command_id: UUID,
@@ -133,7 +132,7 @@ def decide_command(
     While the stream is `stale`, what a customer would see is left to the next wake-up. Whatever
     `carry_out` raises to refuse leaves nothing behind.
     """
-    turn = Turn(read_state(document), policy, now, now, command_id, by_role)
+    turn = Turn(state, policy, now, now, command_id, by_role)
     fire_until(turn, now, hold=stale)
     carry_out(turn)
     return turn.decide(Outcome.APPLIED)

@@ -7,7 +7,7 @@ anew, so early, late and doubled ones change nothing (design rule 7).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import assert_never
 from uuid import UUID, uuid5
 
@@ -41,15 +41,18 @@ def fire_until(turn: Turn, until: datetime, *, hold: bool = False) -> None:
     trigger = turn.cause
     while (found := next(due_until(turn, until, hold=hold), None)) is not None:
         what, cycle = _what(found, turn.state)
-        turn.cause = firing_id(turn.state, what, cycle)
-        turn.firings.append(Firing(what, cycle, found.at, turn.now, turn.lateness_of(found.at)))
+        turn.cause = firing_id(turn.state, what, cycle, found.at)
+        turn.firings.append(
+            Firing(turn.state.episode, what, cycle, found.at, turn.now, turn.lateness_of(found.at))
+        )
         _fire(turn, found)
     turn.cause = trigger
 
 
-def firing_id(state: LadderState, what: str, cycle: int) -> UUID:
+def firing_id(state: LadderState, what: str, cycle: int, due_at: datetime) -> UUID:
     """The id of a deadline of a case: the same whenever, and however often, it is noticed."""
-    return uuid5(state.case_id, f"due:{state.episode}:{what}:{cycle}")
+    instant = due_at.astimezone(UTC).isoformat()
+    return uuid5(state.case_id, f"due:{state.episode}:{what}:{cycle}:{instant}")
 
 
 def _what(found: Deadline, state: LadderState) -> tuple[str, int]:

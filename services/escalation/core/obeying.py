@@ -57,7 +57,7 @@ def carrying_out(command: Command, agents: KnownAgents) -> Callable[[Turn], None
             raise CommandRefusedError(
                 RefusalReason.LADDER_STOPPED,
                 f"the ladder stopped: the case is {turn.state.status.value}",
-                status=turn.state.status.value,
+                case_status=turn.state.status.value,
             )
         _check_role(command)
         _obey(turn, command, agents)

@@ -17,10 +17,7 @@ from schemas.pack import Name
 from schemas.report import Identifier, Locale, ShortText
 
 
-class Agent(Model):
-    """One agent. `absent` agents keep their place but are handed nothing new."""
-
-    staff_number: Identifier
+class _AgentFields(Model):
     name: ShortText
     groups: Annotated[tuple[Name, ...], Field(max_length=50)] = ()
     languages: Annotated[tuple[Locale, ...], Field(max_length=50)] = ()
@@ -29,12 +26,41 @@ class Agent(Model):
     absent: bool = False
 
 
-class Group(Model):
+class Agent(_AgentFields):
+    """One agent. `absent` agents keep their place but are handed nothing new."""
+
+    staff_number: Identifier
+
+
+class AgentBody(_AgentFields):
+    """An agent as it is written: the path may say the staff number alone."""
+
+    staff_number: Identifier | None = None
+
+    def named(self, staff_number: str) -> Agent:
+        """The agent of the path."""
+        return Agent.model_validate({**self.model_dump(), "staff_number": staff_number})
+
+
+class _GroupFields(Model):
+    title: dict[str, ShortText] = Field(default_factory=dict)
+    supervisor: Identifier | None = None
+
+
+class Group(_GroupFields):
     """One group of agents, beside what the pack says of it."""
 
     name: Name
-    title: dict[str, ShortText] = Field(default_factory=dict)
-    supervisor: Identifier | None = None
+
+
+class GroupBody(_GroupFields):
+    """A group as it is written: the path may say its name alone."""
+
+    name: Name | None = None
+
+    def named(self, name: str) -> Group:
+        """The group of the path."""
+        return Group.model_validate({**self.model_dump(), "name": name})
 
 
 class RosterFile(Model):

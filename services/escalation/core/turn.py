@@ -34,6 +34,7 @@ class Outcome(StrEnum):
 class Firing:
     """A deadline that was acted upon: for lateness, and for proof that it happened once."""
 
+    episode: int
     what: str
     cycle: int
     due_at: datetime

@@ -1,0 +1,106 @@
+"""Events and wake-ups: what the kit's consumer and timers ask of the ladder's engine.
+
+Owns the translation between the pure engine and the kit. A case whose policy is not stored here
+is parked and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from schemas.case import CaseEvent, CaseOpened
+from schemas.topics import ESCALATIONS, event_class
+from services.escalation.core import engine
+from services.escalation.core.policy import Policy
+from services.escalation.core.state import LadderState, read_state
+from services.escalation.core.turn import Decision as LadderDecision
+from services.escalation.store import Effects, PolicyBook, write_effects
+from services.kit.entities import Decided, Decision, Entity, Incoming, Wake
+from services.kit.faults import Poison, Postpone
+from services.kit.unit import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class LadderLogic:
+    """What the kit's consumer and timers ask; satisfies `services.kit.entities.Logic`."""
+
+    book: PolicyBook
+
+    def on_event(self, entity: Entity, incoming: Incoming, now: datetime) -> Decision:
+        """Decide about the next event of a case."""
+        model = event_class(incoming.type)
+        if model is None or not issubclass(model, CaseEvent) or entity.erased:
+            return unchanged(entity)
+        event = model.model_validate(incoming.data)
+        state = read_state(entity.state) if entity.state is not None else None
+        policy = self.policy_of(event, state)
+        try:
+            decision = engine.decide_event(
+                state,
+                event,
+                event_id=incoming.id,
+                recorded_at=incoming.recordedat,
+                policy=policy,
+                now=now,
+                case_id=entity.id,
+            )
+        except engine.LadderUnknownError as error:
+            raise Poison("not_opened", str(error)) from error
+        subject = event.data_subject if isinstance(event, CaseOpened) else None
+        return for_kit(decision, policy, subject)
+
+    def on_wake(self, entity: Entity, wake: Wake, now: datetime) -> Decision:
+        """Decide about what is due."""
+        if entity.state is None:
+            return Decision(None)
+        state = read_state(entity.state)
+        policy = self.pinned(state.policy.digest)
+        decision = engine.decide_wake(
+            state,
+            policy,
+            now,
+            real_now=wake.real_now,
+            stale=wake.stale,
+            lateness_ms=wake.lateness_ms,
+        )
+        return for_kit(decision, policy)
+
+    async def write(self, unit: Unit, decided: Sequence[Decided]) -> None:
+        """Write what the decisions leave beside the documents."""
+        effects = [each.decision.effects for each in decided if each.decision.effects is not None]
+        await write_effects(unit.conn, effects)
+
+    def policy_of(self, event: CaseEvent, state: LadderState | None) -> Policy:
+        """The policy that an event is decided under."""
+        if state is not None:
+            return self.pinned(state.policy.digest)
+        if isinstance(event, CaseOpened):
+            return self.pinned(event.policy.digest)
+        raise Poison("not_opened", f"{event.event_name} came before case.opened")
+
+    def pinned(self, digest: str) -> Policy:
+        """The policy of a digest. Raises `Postpone` when it is not stored here."""
+        policy = self.book.find(digest)
+        if policy is None:
+            raise Postpone("policy_unknown")
+        return policy
+
+
+def for_kit(decision: LadderDecision, policy: Policy, subject: UUID | None = None) -> Decision:
+    """The engine's decision in the kit's shape."""
+    return Decision(
+        state=decision.document,
+        events=tuple((ESCALATIONS, event) for event in decision.events),
+        wake_at=decision.wake_at,
+        subject=subject,
+        held_until=engine.held_until(decision.state, policy),
+        effects=Effects(decision, policy),
+    )
+
+
+def unchanged(entity: Entity) -> Decision:
+    """A decision that leaves everything as it is."""
+    return Decision(None, wake_at=entity.wake_at, held_until=entity.held_until)

@@ -1,0 +1,138 @@
+"""Commands on ladders, under the case's lock, and reads of them: the work behind HTTP.
+
+Owns the steps; the engine decides. Refusals become the kit's faults here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+from schemas.topics import CASES, ESCALATIONS
+from services.escalation import store
+from services.escalation.core import engine
+from services.escalation.core.commands import Command, CommandRefusedError, HandOver
+from services.escalation.core.explain import explain
+from services.escalation.core.obeying import carrying_out
+from services.escalation.core.policy import Policy
+from services.escalation.core.state import LadderState, read_state
+from services.escalation.core.turn import Decision
+from services.escalation.core.views import ladder_view
+from services.escalation.handlers import LadderLogic, for_kit
+from services.escalation.staff import Staff
+from services.kit.entities import Entity
+from services.kit.faults import Behind, Invalid, NotFound, Refused
+from services.kit.http import decode_cursor, page
+from services.kit.unit import Entities, Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Ladders:
+    """Everything that HTTP may ask of a ladder."""
+
+    entities: Entities
+    logic: LadderLogic
+    staff: Staff
+    stale_after: timedelta
+
+    async def obey(self, unit: Unit, case_id: UUID, command: Command) -> tuple[Entity, Any]:
+        """Carry a command out; answers the entity and the ladder after it.
+
+        Raises `NotFound`, or `Refused` with the reason.
+        """
+        entity = _known((await unit.lock([case_id])).get(case_id), case_id)
+        state = read_state(entity.state or b"")
+        policy = self._policy(state)
+        named = [command.by.id, *([command.to_agent] if isinstance(command, HandOver) else [])]
+        agents = await self.staff.known(unit.conn, named)
+        # Unique: a ladder's position moves with every command that leads to an event.
+        trigger = uuid5(case_id, f"http:{entity.position(ESCALATIONS)}")
+        try:
+            decision = engine.decide_command(
+                state,
+                carrying_out(command, agents),
+                command_id=trigger,
+                by_role=command.by.role,
+                policy=policy,
+                now=unit.now_for(entity),
+                stale=await self._stale(unit, entity),
+            )
+        except CommandRefusedError as refusal:
+            raise Refused(refusal.reason.value, refusal.detail, refusal.extra) from refusal
+        return entity, await self._apply(unit, entity, decision, policy, trigger)
+
+    async def _apply(
+        self, unit: Unit, entity: Entity, decision: Decision, policy: Policy, trigger: UUID
+    ) -> dict[str, Any]:
+        decided = unit.apply(entity, for_kit(decision, policy), trigger)
+        await self.logic.write(unit, [decided])
+        return _with_position(ladder_view(decision.state, policy), entity)
+
+    async def _stale(self, unit: Unit, entity: Entity) -> bool:
+        """Whether something is due although the stream of its cases is silent."""
+        if entity.wake_at is None or entity.wake_at > unit.now or entity.partition is None:
+            return False
+        row = await unit.conn.fetchrow(store.QUERIES["heard_until"], CASES, entity.partition)
+        return row is not None and unit.real_now - row["t"] > self.stale_after
+
+    async def view(self, case_id: UUID) -> dict[str, Any]:
+        """The ladder of a case."""
+        entity, state, policy = await self._read(case_id)
+        return _with_position(ladder_view(state, policy), entity)
+
+    async def explain(self, case_id: UUID) -> dict[str, Any]:
+        """Why the ladder is where it is."""
+        entity, state, policy = await self._read(case_id)
+        now = (await self.entities.now()).domain
+        return _with_position(explain(state, policy, now), entity)
+
+    async def _read(self, case_id: UUID) -> tuple[Entity, LadderState, Policy]:
+        entity = _known(await self.entities.read(case_id), case_id)
+        state = read_state(entity.state or b"")
+        return entity, state, self._policy(state)
+
+    def _policy(self, state: LadderState) -> Policy:
+        policy = self.logic.book.find(state.policy.digest)
+        if policy is None:
+            raise Behind(f"policy {state.policy.digest}")
+        return policy
+
+    async def queue(self, group: str, cursor: str | None, limit: int) -> dict[str, Any]:
+        """A page of a group's cases by their next deadline."""
+        after = _queue_cursor(cursor)
+        rows = await store.queue(self.entities.db, group, after, limit + 1)
+        more = len(rows) > limit
+        rows = rows[:limit]
+        last = rows[-1] if more else None
+        following = None if last is None else [_text(last["next_due"]), str(last["case_id"])]
+        return page([_queue_item(row) for row in rows], following)
+
+
+def _known(entity: Entity | None, case_id: UUID) -> Entity:
+    if entity is None or entity.state is None:
+        raise NotFound(f"no ladder of case {case_id}")
+    return entity
+
+
+def _with_position(view: dict[str, Any], entity: Entity) -> dict[str, Any]:
+    return {**view, "position": f"{ESCALATIONS}:{entity.position(ESCALATIONS)}"}
+
+
+def _queue_item(row: Any) -> dict[str, Any]:
+    return {**dict(row), "case_id": str(row["case_id"]), "next_due": _text(row["next_due"])}
+
+
+def _text(at: datetime | None) -> str | None:
+    return at.isoformat() if at is not None else None
+
+
+def _queue_cursor(cursor: str | None) -> tuple[datetime | None, UUID] | None:
+    if cursor is None:
+        return None
+    try:
+        due, case_id = decode_cursor(cursor)
+        return (datetime.fromisoformat(due) if due else None), UUID(case_id)
+    except (ValueError, TypeError) as error:
+        raise Invalid("/cursor", "not a cursor that a list of ours has given") from error

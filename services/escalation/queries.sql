@@ -1,0 +1,104 @@
+-- Escalation's statements. Arrays come in sorted where they lock; `now` is always a parameter.
+
+-- name: add_rungs
+-- Rungs that were entered. A conflict is a defect: the database is the judge.
+INSERT INTO rung (case_id, episode, rung, visit, entered_at, reason, lateness_ms)
+SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::int[], $5::timestamptz[], $6::text[],
+    $7::bigint[])
+
+-- name: add_offers
+-- Customer-driven rungs that were offered. A conflict is a defect.
+INSERT INTO rung_offer (case_id, episode, rung, visit, offer_id, made_at)
+SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::int[], $5::uuid[], $6::timestamptz[])
+
+-- name: add_firings
+-- Deadlines that were acted upon. A conflict is a defect.
+INSERT INTO firing (case_id, episode, what, cycle, due_at, fired_at, lateness_ms)
+SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::int[], $5::timestamptz[],
+    $6::timestamptz[], $7::bigint[])
+
+-- name: save_queue
+-- The lines of cases that changed and still run.
+INSERT INTO queue
+    (case_id, owner_group, holder, next_due, category, severity, rung, visit, episode, state)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
+    $7::text[], $8::int[], $9::int[], $10::text[])
+ON CONFLICT (case_id) DO UPDATE SET owner_group = excluded.owner_group, holder = excluded.holder,
+    next_due = excluded.next_due, category = excluded.category, severity = excluded.severity,
+    rung = excluded.rung, visit = excluded.visit, episode = excluded.episode,
+    state = excluded.state
+
+-- name: leave_queue
+-- Cases whose ladder stopped.
+DELETE FROM queue WHERE case_id = ANY($1::uuid[])
+
+-- name: queue
+-- A group's cases by their next deadline, after the cursor (no deadline counts as never).
+SELECT case_id, owner_group, holder, next_due, category, severity, rung, visit, episode, state
+FROM queue WHERE owner_group = $1 AND (coalesce(next_due, 'infinity'::timestamptz), case_id)
+    > (coalesce($2::timestamptz, $3::timestamptz), $4::uuid)
+ORDER BY coalesce(next_due, 'infinity'::timestamptz), case_id LIMIT $5
+
+-- name: firings
+-- The deadlines of a case that were acted upon, newest first.
+SELECT episode, what, cycle, due_at, fired_at, lateness_ms FROM firing
+WHERE case_id = $1 ORDER BY fired_at DESC, due_at DESC LIMIT $2
+
+-- name: heard_until
+-- How far the stream that a partition's cases come from is known to be complete (real time).
+SELECT t FROM progress WHERE topic = $1 AND part = $2
+
+-- name: keep_policy
+-- Store a policy whole, once.
+INSERT INTO policy (digest, name, version, document) VALUES ($1, $2, $3, $4)
+ON CONFLICT (digest) DO NOTHING
+
+-- name: policies
+-- The policies that this process does not know yet.
+SELECT digest, document FROM policy WHERE digest <> ALL($1::text[])
+
+-- name: list_policies
+-- Every policy that a case may be pinned to, newest first.
+SELECT digest, name, version, stored_at FROM policy ORDER BY stored_at DESC, digest
+
+-- name: policy_document
+-- One policy, whole.
+SELECT document FROM policy WHERE digest = $1
+
+-- name: put_agent
+-- One agent, new or changed; an agent that the operator has given is never made an example again.
+INSERT INTO agent (staff_number, name, groups, languages, skills, supervisor, absent, given)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (staff_number) DO UPDATE SET name = excluded.name, groups = excluded.groups,
+    languages = excluded.languages, skills = excluded.skills, supervisor = excluded.supervisor,
+    absent = excluded.absent, given = true
+WHERE excluded.given
+
+-- name: drop_examples
+-- The agents that Recourse ships give way to a roster of the operator's own.
+DELETE FROM agent WHERE NOT given
+
+-- name: agent
+-- One agent.
+SELECT staff_number, name, groups, languages, skills, supervisor, absent FROM agent
+WHERE staff_number = $1
+
+-- name: agents
+-- Agents after the cursor, of one group if it is named.
+SELECT staff_number, name, groups, languages, skills, supervisor, absent FROM agent
+WHERE staff_number > $1 AND ($2::text IS NULL OR $2 = ANY(groups))
+ORDER BY staff_number LIMIT $3
+
+-- name: known_agents
+-- Those of these agents that the roster has; the last column says whether it is the operator's.
+SELECT a.staff_number, a.name, r.given FROM (SELECT EXISTS (SELECT FROM agent WHERE given) AS given) r
+LEFT JOIN agent a ON a.staff_number = ANY($1::text[])
+
+-- name: put_group
+-- One group, new or changed.
+INSERT INTO staff_group (name, title, supervisor) VALUES ($1, $2, $3)
+ON CONFLICT (name) DO UPDATE SET title = excluded.title, supervisor = excluded.supervisor
+
+-- name: group
+-- One group.
+SELECT name, title, supervisor FROM staff_group WHERE name = $1

@@ -1,0 +1,17 @@
+"""Escalation's settings beside those of every service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from services.kit.settings import Settings
+
+
+class EscalationSettings(Settings):
+    """Read from `RECOURSE_*` variables."""
+
+    roster_file: Path | None = Field(
+        default=None, description="the operator's roster (YAML); default: a small example"
+    )

@@ -1,0 +1,164 @@
+"""What escalation remembers beside its entities: fired rungs, queues, policies.
+
+Owns the tables of `migrations/` but the roster's (see `staff`). Decides nothing; every statement
+is named, every write set-based.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+from schemas.escalation import OfferMade, RungEntered
+from schemas.pack import Pack
+from services.escalation.core.policy import Policy, compile_policy
+from services.escalation.core.state import LadderState
+from services.escalation.core.turn import Decision
+from services.escalation.core.views import queue_row
+from services.kit.sql import Queries
+from services.packs import LoadedPack
+
+QUERIES: Final = Queries(Path(__file__).with_name("queries.sql"))
+MIGRATIONS: Final = Path(__file__).with_name("migrations")
+_BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
+
+
+class Session(Protocol):
+    """A connection or a pool."""
+
+    async def fetch(self, statement: str, *args: Any) -> list[Any]: ...
+    async def fetchrow(self, statement: str, *args: Any) -> Any: ...
+    async def execute(self, statement: str, *args: Any) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What a decision leaves beside the case's own document."""
+
+    decision: Decision
+    policy: Policy
+
+
+async def write_effects(session: Session, effects: Sequence[Effects]) -> None:
+    """Write the rows of one transaction's decisions, in the order in which they were made.
+
+    Raises asyncpg's `UniqueViolationError` when a rung, an offer or a deadline comes twice.
+    """
+    await _insert(session, "add_rungs", [row for each in effects for row in _rungs(each)])
+    await _insert(session, "add_offers", [row for each in effects for row in _offers(each)])
+    await _insert(session, "add_firings", [row for each in effects for row in _firings(each)])
+    latest = {each.decision.state.case_id: each for each in effects}
+    running = [each for each in latest.values() if each.decision.state.stopped is None]
+    stopped = latest.keys() - {each.decision.state.case_id for each in running}
+    lines = [_line(each.decision.state, each.policy) for each in running]
+    await _insert(session, "save_queue", sorted(lines, key=lambda line: line[0]))
+    if stopped:
+        await session.execute(QUERIES["leave_queue"], sorted(stopped))
+
+
+async def _insert(session: Session, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        await session.execute(QUERIES[name], *columns)
+
+
+def _rungs(effects: Effects) -> Iterable[tuple[Any, ...]]:
+    case_id = effects.decision.state.case_id
+    for event in effects.decision.events:
+        if isinstance(event, RungEntered):
+            yield (
+                case_id,
+                event.episode,
+                event.rung,
+                event.visit,
+                event.entered_at,
+                event.reason.value,
+                event.lateness_ms,
+            )
+
+
+def _offers(effects: Effects) -> Iterable[tuple[Any, ...]]:
+    state = effects.decision.state
+    offers = {offer.id: offer for offer in state.offers}
+    for event in effects.decision.events:
+        if isinstance(event, OfferMade):
+            made = offers[event.offer_id]
+            yield (state.case_id, made.episode, made.rung, made.visit, made.id, made.made_at)
+
+
+def _firings(effects: Effects) -> Iterable[tuple[Any, ...]]:
+    state = effects.decision.state
+    for firing in effects.decision.firings:
+        yield (
+            state.case_id,
+            firing.episode,
+            firing.what,
+            firing.cycle,
+            firing.due_at,
+            firing.fired_at,
+            firing.lateness_ms,
+        )
+
+
+def _line(state: LadderState, policy: Policy) -> tuple[Any, ...]:
+    row = queue_row(state, policy)
+    return (
+        state.case_id,
+        row.owner_group,
+        row.holder,
+        row.next_due,
+        row.category.value,
+        row.severity.value,
+        row.rung,
+        row.visit,
+        row.episode,
+        row.state.value,
+    )
+
+
+async def queue(
+    session: Session, group: str, after: tuple[datetime | None, UUID] | None, limit: int
+) -> list[Any]:
+    """A group's cases by their next deadline; `after` is the last one seen."""
+    if after is None:
+        first = (None, _BEFORE_ALL, UUID(int=0))
+        return await session.fetch(QUERIES["queue"], group, *first, limit)
+    due, case_id = after
+    never = datetime.max.replace(tzinfo=UTC)
+    return await session.fetch(QUERIES["queue"], group, due, never, case_id, limit)
+
+
+class PolicyBook:
+    """The policies at hand, compiled: today's, and those that running cases are pinned to."""
+
+    def __init__(self, current: LoadedPack) -> None:
+        self._current = current
+        self._known: dict[str, Policy] = {
+            current.digest: compile_policy(current.pack, current.digest)
+        }
+
+    async def open(self, session: Session) -> None:
+        """Store today's policy whole, and read those that other cases are pinned to."""
+        pack = self._current.pack
+        await session.execute(
+            QUERIES["keep_policy"],
+            self._current.digest,
+            pack.name,
+            pack.version,
+            self._current.canonical_json,
+        )
+        await self.refresh(session)
+
+    async def refresh(self, session: Session) -> None:
+        """Read the policies that another replica has stored since."""
+        for row in await session.fetch(QUERIES["policies"], list(self._known)):
+            pack = Pack.model_validate_json(row["document"])
+            self._known[row["digest"]] = compile_policy(pack, row["digest"])
+
+    def find(self, digest: str) -> Policy | None:
+        """The policy of a digest; None when it is not stored here."""
+        return self._known.get(digest)
