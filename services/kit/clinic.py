@@ -16,8 +16,8 @@ import asyncpg
 from services.kit.batch import Batch
 from services.kit.entities import Logic, Position
 from services.kit.faults import Invalid, NotFound, Refused
-from services.kit.foreign import ForeignLogic
-from services.kit.sorting import Reader, Sequenced, Sorted, Stranger
+from services.kit.foreign import ForeignLogic, forget
+from services.kit.sorting import Reader, Sequenced, Stranger
 from services.kit.unit import QUERIES, Entities, Unit
 from services.kit.wire import StoredRecord, unpack
 
@@ -72,7 +72,8 @@ class Clinic:
         async with self._entities.transaction() as unit:
             row, record = await self._open(unit, hash)
             item = self._reader.sort(record)
-            await self._forget(unit, item)
+            if isinstance(item, Stranger):
+                await forget(unit, [item])  # it was marked as seen when it was buried
             batch = Batch(unit, self._entities.streams, self._reader, self._logic, self._foreign)
             await batch.take([item])
             if not (batch.counts["applied"] or batch.counts["seen"]):
@@ -99,13 +100,6 @@ class Clinic:
         unit.touch(entity)
         batch = Batch(unit, self._entities.streams, self._reader, self._logic, self._foreign)
         await batch.resume(entity)
-
-    async def _forget(self, unit: Unit, item: Sorted) -> None:
-        """A foreign message was marked as seen when it was buried."""
-        if isinstance(item, Stranger):
-            await unit.conn.execute(
-                QUERIES["forget_foreign"], [item.message.source], [item.message.id]
-            )
 
     async def _open(self, unit: Unit, hash: str) -> tuple[asyncpg.Record, StoredRecord]:
         row = await unit.conn.fetchrow(QUERIES["dead_letter"], _unhex(hash))

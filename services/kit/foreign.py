@@ -27,9 +27,9 @@ class ForeignLogic(Protocol):
     async def on_foreign(self, unit: Unit, incoming: Sequence[Incoming]) -> Sequence[Outcome]: ...
 
 
-def message_id(source: str, id: str) -> UUID:
+def identity(item: Stranger) -> UUID:
     """The UUID that stands for a foreign message's (source, id)."""
-    return uuid5(NAMESPACE, f"{source}\x00{id}")
+    return uuid5(NAMESPACE, f"{item.message.source}\x00{item.message.id}")
 
 
 def to_incoming(item: Stranger, real_now: datetime) -> Incoming | Poison:
@@ -43,7 +43,7 @@ def to_incoming(item: Stranger, real_now: datetime) -> Incoming | Poison:
     return Incoming(
         topic=item.topic,
         partition=item.record.partition,
-        id=message_id(item.message.source, item.message.id),
+        id=identity(item),
         source=item.message.source,
         type=item.message.type,
         sequence=0,
@@ -55,15 +55,17 @@ def to_incoming(item: Stranger, real_now: datetime) -> Incoming | Poison:
 
 async def unseen(unit: Unit, items: Sequence[Stranger]) -> list[Stranger]:
     """Those that were never taken; marks them as seen in this transaction."""
-    first = {(item.message.source, item.message.id): item for item in reversed(items)}
+    first = {identity(item): item for item in reversed(items)}
     if not first:
         return []
-    keys = sorted(first)
-    rows = await unit.conn.fetch(
-        QUERIES["see_foreign"], [key[0] for key in keys], [key[1] for key in keys]
-    )
-    new = {(row["source"], row["id"]) for row in rows}
-    return [item for key, item in first.items() if key in new][::-1]
+    rows = await unit.conn.fetch(QUERIES["see_foreign"], sorted(first))
+    new = {row["id"] for row in rows}
+    return [item for id, item in first.items() if id in new][::-1]
+
+
+async def forget(unit: Unit, items: Sequence[Stranger]) -> None:
+    """Have messages count as never seen: they will be taken again."""
+    await unit.conn.execute(QUERIES["forget_foreign"], [identity(item) for item in items])
 
 
 async def keep_waiting(unit: Unit, items: Sequence[tuple[Stranger, str]]) -> None:
@@ -81,8 +83,4 @@ async def keep_waiting(unit: Unit, items: Sequence[tuple[Stranger, str]]) -> Non
         [unit.sealer.seal_raw(pack(r), h) for r, h in zip(records, hashes, strict=True)],
         [reason for _, reason in items],
     )
-    await unit.conn.execute(
-        QUERIES["forget_foreign"],
-        [item.message.source for item, _ in items],
-        [item.message.id for item, _ in items],
-    )
+    await forget(unit, [item for item, _ in items])

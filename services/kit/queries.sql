@@ -80,14 +80,12 @@ ON CONFLICT (topic, part) DO UPDATE SET t = greatest(progress.t, excluded.t)
 SELECT part, t FROM progress WHERE topic = $1
 
 -- name: see_foreign
--- Foreign messages by (source, id): answers those that are new.
-INSERT INTO foreign_seen (source, id)
-SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING RETURNING source, id
+-- Foreign messages by what (source, id) derive: answers those that are new.
+INSERT INTO foreign_seen (id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING RETURNING id
 
 -- name: forget_foreign
 -- A foreign message that could not be decided yet will be seen again.
-DELETE FROM foreign_seen f USING unnest($1::text[], $2::text[]) AS u(source, id)
-WHERE f.source = u.source AND f.id = u.id
+DELETE FROM foreign_seen WHERE id = ANY($1::uuid[])
 
 -- name: wait_foreign
 -- Keep a foreign message until its entity is known.

@@ -1,6 +1,6 @@
 """The checked-in JSON Schemas are what the code says, and no change breaks a reader.
 
-`make goldens` (RECOURSE_WRITE_GOLDENS=1) writes them anew; an incompatible change is refused there too: it
+`make goldens` writes them anew; an incompatible change is refused there too: it
 needs a new event version.
 """
 

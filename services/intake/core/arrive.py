@@ -19,7 +19,7 @@ from services.intake.core.lifecycle import Arrival, Move, status_after
 from services.intake.core.outcome import Outcome, Reason, Refusal, Refused, not_in_this_status
 from services.intake.core.state import Case, Policy
 
-CLOCK_SKEW: Final = timedelta(minutes=5)
+CLOCK_SKEW: Final = timedelta(minutes=15)
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -105,9 +105,9 @@ def actor_of(contact: Contact, customer_id: str, customer_name: str | None) -> A
 
 
 def at_impossible_time(instant: datetime, pointer: str, now: datetime) -> Refused | None:
-    """The refusal of an instant more than 5 min in the future, or before any digital wallet."""
+    """The refusal of an instant more than 15 min in the future, or before any digital wallet."""
     if instant > now + CLOCK_SKEW:
-        detail = "is more than 5 minutes in the future"
+        detail = "is more than 15 minutes in the future"
         return Refused(Refusal.OCCURRED_IN_THE_FUTURE, detail, pointer=pointer)
     if instant < EARLIEST:
         return Refused(Refusal.OCCURRED_TOO_EARLY, f"is before {EARLIEST.date()}", pointer=pointer)

@@ -85,9 +85,9 @@ CREATE TABLE lease (name text PRIMARY KEY, owner text NOT NULL, until timestampt
 CREATE TABLE confirmed (consumer text, topic text, t timestamptz NOT NULL, PRIMARY KEY (consumer, topic));
 CREATE TABLE cluster (single boolean PRIMARY KEY DEFAULT true CHECK (single), id text NOT NULL);
 
--- Foreign topics have no sequence: they are deduplicated by CloudEvents (source, id).
-CREATE TABLE foreign_seen (source text, id text, at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (source, id));
+-- Foreign topics have no sequence: they are deduplicated by CloudEvents (source, id), of which `id`
+-- here is a derived UUID: what others call their messages may be personal.
+CREATE TABLE foreign_seen (id uuid PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp());
 CREATE INDEX foreign_seen_at ON foreign_seen (at);
 -- Foreign messages addressed to an entity that is not known yet.
 CREATE TABLE foreign_waiting (hash bytea PRIMARY KEY, topic text NOT NULL, part int NOT NULL,

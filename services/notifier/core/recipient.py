@@ -9,15 +9,15 @@ from datetime import time
 from typing import Annotated
 from zoneinfo import available_timezones
 
-from pydantic import EmailStr, Field, HttpUrl, TypeAdapter, field_validator, model_validator
+from pydantic import Field, HttpUrl, TypeAdapter, field_validator, model_validator
 
 from schemas.event import Model
-from schemas.report import Locale
+from schemas.report import Email, Locale
 from schemas.vocabulary import DeliveryChannel
 from services.notifier.core.vocabulary import Template
 
 _ZONES = available_timezones()
-_EMAIL: TypeAdapter[str] = TypeAdapter(EmailStr)
+_EMAIL: TypeAdapter[str] = TypeAdapter(Email)
 _URL: TypeAdapter[HttpUrl] = TypeAdapter(HttpUrl)
 
 

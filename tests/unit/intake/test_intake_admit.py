@@ -161,7 +161,7 @@ def test_an_old_case_keeps_its_own_policy() -> None:
     ("changes", "reason", "pointer"),
     [
         (
-            {"occurred_at": "2026-11-20T10:06:00+08:00"},
+            {"occurred_at": "2026-11-20T10:16:00+08:00"},
             Refusal.OCCURRED_IN_THE_FUTURE,
             "/occurred_at",
         ),
