@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
@@ -76,8 +75,13 @@ class Instants:
     def read(self, text: str, wave_at: datetime | None = None) -> datetime:
         """A local date and time, or a duration counted from the wave."""
         if wave_at is not None and text.startswith("P"):
-            return wave_at + _DURATION.validate_python(text)
+            return wave_at + duration(text)
         return datetime.fromisoformat(text).replace(tzinfo=self.zone)
+
+
+def duration(text: str) -> timedelta:
+    """An ISO 8601 duration such as PT3M."""
+    return _DURATION.validate_python(text)
 
 
 def read_plots(file: Path = PLOTS_FILE) -> PlotBook:
