@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
-import socket
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from services.kit.rows import Streams
 from services.kit.runtime import main as run
 from services.kit.settings import Settings
 from services.kit.unit import Entities
-from services.notifier import api
+from services.notifier import api, leases
 from services.notifier.channels.email import EmailChannel, SmtpSettings
 from services.notifier.channels.outgoing import Channel
 from services.notifier.channels.webhook import WebhookChannel
@@ -29,11 +27,13 @@ from services.notifier.inbox import Bell, Inbox
 from services.notifier.recipients import Recipients
 from services.notifier.render import Renderer
 from services.notifier.settings import NotifierSettings
-from services.notifier.store import keep_policy
+from services.notifier.store import keep_policy, read_policies
 from services.packs import DEFAULT_PACK, load_pack
 
 NAME = "notifier"
 STREAMS = Streams(NAME, (CASES, ESCALATIONS), (DELIVERIES,))
+_LEARN_S = 60.0
+"""How soon a policy that another replica stored is known here."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -62,16 +62,23 @@ async def build(entities: Entities, settings: NotifierSettings) -> Parts:
     # It logs every chunk of an inbox at DEBUG, and those are personal.
     logging.getLogger("sse_starlette").setLevel(logging.INFO)
     policies = await keep_policy(entities.db, load_pack(settings.packs_dir or DEFAULT_PACK))
+
+    async def learn_policies() -> float:
+        policies.update(await read_policies(entities.db))
+        return _LEARN_S
+
     freezer = Freezer(Renderer(), entities.sealer)
     logic = NotifierLogic(policies, freezer, timedelta(hours=settings.stale_notice_h))
-    courier = Courier(entities, channels_of(settings), pace_of(settings), owner(), random.random)
+    courier = Courier(
+        entities, channels_of(settings), pace_of(settings), leases.own(), random.random
+    )
     loop = BackgroundLoop("courier", courier.step)
     courier.on_attempt = loop.wake.set
     bell = Bell()
     return Parts(
         routers=[api.router(entities, Recipients(entities), Inbox(entities, bell))],
         logic=logic,
-        loops=[loop],
+        loops=[loop, BackgroundLoop("policies", learn_policies)],
         busy=courier.busy,
         channels={
             f"{NAME}_{COURIER_CHANNEL}": loop.wake.set,
@@ -85,11 +92,6 @@ def pace_of(settings: NotifierSettings) -> Pace:
     """How fast the courier goes."""
     lease = timedelta(seconds=settings.send_lease_s)
     return Pace(settings.send_slots, settings.send_timeout_s, lease)
-
-
-def owner() -> str:
-    """This process, for leases: another one on the same host is another owner."""
-    return f"{socket.gethostname()}:{os.getpid()}:{random.getrandbits(32):08x}"
 
 
 def blueprint(settings: NotifierSettings) -> Blueprint:

@@ -24,6 +24,7 @@ from services.notifier import metrics
 from services.notifier.channels.outgoing import Channel, Outgoing
 from services.notifier.core.retry import Fault, FaultKind, next_attempt
 from services.notifier.core.vocabulary import Reason
+from services.notifier.leases import is_dead
 from services.notifier.store import QUERIES, to_event
 
 _log = structlog.get_logger(__name__)
@@ -82,9 +83,12 @@ class Courier:
         self._attempts: list[Attempt] = []
         self.on_attempt: Callable[[], None] = lambda: None
         self.settled = 0
+        self._inherited = False
 
     async def step(self) -> float:
         """Settle what was sent, take what is due; answers the seconds until the next look."""
+        if not self._inherited:
+            await self._inherit()
         await self._settle()
         free = self._pace.slots - len(self._under_way)
         if free <= 0:
@@ -110,6 +114,14 @@ class Courier:
         counts = {"sending": row["sending"], "deliveries due": row["waiting"]} if row else {}
         busy = [f"{what}: {count}" for what, count in counts.items() if count]
         return busy, {"settled": self.settled}
+
+    async def _inherit(self) -> None:
+        """Once: take over what a process that died on this host was sending."""
+        db = self._entities.db
+        rows = await db.fetch(QUERIES["lease_owners"])
+        gone = [row["lease_owner"] for row in rows if is_dead(row["lease_owner"], self._owner)]
+        await db.execute(QUERIES["inherit"], gone, (await self._entities.now()).real)
+        self._inherited = True
 
     async def _claim(self, free: int) -> list[Leased]:
         now = (await self._entities.now()).real

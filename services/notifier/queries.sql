@@ -24,6 +24,16 @@ SET status = 'sending', attempts = d.attempts + 1, lease_owner = $3, lease_until
 FROM due WHERE d.id = due.id
 RETURNING d.id, d.case_id, d.subject, d.channel, d.attempts, d.body
 
+-- name: lease_owners
+-- Who has deliveries under way.
+SELECT DISTINCT lease_owner FROM delivery
+WHERE next_attempt_at IS NOT NULL AND lease_owner IS NOT NULL
+
+-- name: inherit
+-- End the leases of owners that are gone: what they were sending is due now.
+UPDATE delivery SET lease_until = $2, next_attempt_at = $2
+WHERE next_attempt_at IS NOT NULL AND lease_owner = ANY($1::text[])
+
 -- name: settle
 -- Write what became of attempts; one whose lease another courier took over is left to that one.
 UPDATE delivery d

@@ -168,5 +168,10 @@ async def keep_policy(db: Database, loaded: LoadedPack) -> dict[str, Pack]:
     await db.execute(
         QUERIES["keep_policy"], loaded.digest, pack.name, pack.version, loaded.canonical_json
     )
+    return await read_policies(db)
+
+
+async def read_policies(db: Database) -> dict[str, Pack]:
+    """Every policy that was ever stored, by digest."""
     rows = await db.fetch(QUERIES["policies"])
     return {row["digest"]: Pack.model_validate_json(row["content"]) for row in rows}
