@@ -48,7 +48,7 @@ def sink() -> Iterator[Sink]:
 
 
 def courier(here: World, sink: Sink, owner: str = "me", pace: Pace = PACE) -> Courier:
-    owner = f"elsewhere:1:{owner}"
+    owner = f"host-{owner}:1:0"
     smtp = SmtpSettings("127.0.0.1", sink.port, "care@wallet.example", connections=1)
     channels = {DeliveryChannel.EMAIL: EmailChannel(smtp)}
     return Courier(here.notifier, channels, pace, owner, lambda: 0.0)
