@@ -22,11 +22,12 @@ from services.kit.faults import Poison, Postpone
 from services.kit.foreign import ForeignLogic, keep_waiting, to_incoming, unseen
 from services.kit.gap import Verdict, judge
 from services.kit.parking import ParkingLot
-from services.kit.rows import Streams, columns
+from services.kit.rows import Streams
 from services.kit.sealing import UnsealError
 from services.kit.sorting import Bad, Beat, Control, Reader, Sealed, Sequenced, Sorted, Stranger
-from services.kit.unit import QUERIES, Unit
-from services.kit.wire import Resend, record_hash
+from services.kit.tidings import hear_control, note_beats
+from services.kit.unit import Unit
+from services.kit.wire import record_hash
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
@@ -59,9 +60,9 @@ class Batch:
         self._bad += _only(items, Bad)
         await self._take_sequenced(_only(items, Sequenced))
         await self._take_strangers(_only(items, Stranger))
-        await self._take_control(_only(items, Control))
+        await hear_control(self.unit, self._streams, _only(items, Control))
         await self._write()
-        await self._note_progress(_only(items, Beat))
+        await note_beats(self.unit, self._streams, _only(items, Beat))
 
     async def _write(self) -> None:
         if self._logic and self._decided:
@@ -192,31 +193,6 @@ class Batch:
 
     def _condemn_stranger(self, item: Stranger, poison: Poison) -> None:
         self._bad.append(Bad(item.record, item.topic, poison.reason, poison.detail))
-
-    async def _take_control(self, items: Sequence[Control]) -> None:
-        conn = self.unit.conn
-        for what in (item.what for item in items):
-            if what.topic not in self._streams.outputs:
-                continue
-            if isinstance(what, Resend):
-                span = (what.entity, what.topic, what.first, what.last)
-                await conn.execute(QUERIES["resend"], *span)
-                await conn.execute(QUERIES["notify"], "unpublished")
-                self.counts["resent"] += 1
-            else:
-                await conn.execute(QUERIES["confirm"], what.consumer, what.topic, what.t)
-
-    async def _note_progress(self, beats: Sequence[Beat]) -> None:
-        latest: dict[tuple[str, int], datetime] = {}
-        for beat in beats:
-            key = (beat.topic, beat.partition)
-            latest[key] = max(latest.get(key, beat.t), beat.t)
-        if not latest:
-            return
-        rows = [(*key, t) for key, t in sorted(latest.items())]
-        await self.unit.conn.execute(QUERIES["progress"], *columns(rows))
-        spoken = [part for topic, part in latest if topic == self._streams.inputs[0]]
-        await self.unit.conn.execute(QUERIES["unhold_spoken"], spoken)
 
 
 def _verdict(entity: Entity, item: Sequenced) -> Verdict:

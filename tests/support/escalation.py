@@ -18,7 +18,8 @@ import httpx
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from schemas.case import CASE_EVENTS, CaseEvent, CaseOpened, PackPin
+from schemas.case import CaseEvent, CaseOpened, PackPin
+from schemas.case_events import CASE_EVENTS
 from schemas.topics import STREAM_CONTROL
 from schemas.vocabulary import Status
 from schemas.wire import Wire

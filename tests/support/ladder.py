@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid5
 
-from schemas.case import CASE_EVENTS, CaseEvent, PackPin
+from schemas.case import CaseEvent, PackPin
+from schemas.case_events import CASE_EVENTS
 from schemas.escalation import LadderEvent
 from schemas.vocabulary import Status
 from services.escalation.core.commands import COMMAND

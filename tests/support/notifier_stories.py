@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
 
-from schemas import case, escalation
+from schemas import case, conversation, escalation
 from schemas.event import EventData
 from schemas.pack import Pack
 from schemas.report import Actor, AgentRef, Contact, Customer, Transaction
@@ -167,11 +167,19 @@ def every_event() -> tuple[tuple[EventData, ...], ...]:
     base = (case_opened(), started())
     claimed = on_rung(escalation.HolderChanged, staff_number="A1024", name="李四")
     asked = said(
-        case.CustomerAsked, status=Status.WAITING_CUSTOMER, facts=receipt, text="请上传转账回执。"
+        conversation.CustomerAsked,
+        status=Status.WAITING_CUSTOMER,
+        facts=receipt,
+        text="请上传转账回执。",
     )
-    replied = said(case.CustomerRepliedTo, channel=Channel.PHONE, text="正在向对方银行查询。")
+    replied = said(
+        conversation.CustomerRepliedTo, channel=Channel.PHONE, text="正在向对方银行查询。"
+    )
     promised = said(
-        case.PromiseMade, promise_id=event_id("promise"), by_when=at(90), what="查询银行流水"
+        conversation.PromiseMade,
+        promise_id=event_id("promise"),
+        by_when=at(90),
+        what="查询银行流水",
     )
     more = said(
         case.ContactAdded,
@@ -189,7 +197,10 @@ def every_event() -> tuple[tuple[EventData, ...], ...]:
         tell_customer=True, next_update_at=at(240),
     )  # fmt: skip
     consent = said(
-        case.ConsentGiven, consent_to=ConsentTo.SOCIAL, wording_sha256="0" * 64, wording="同意"
+        conversation.ConsentGiven,
+        consent_to=ConsentTo.SOCIAL,
+        wording_sha256="0" * 64,
+        wording="同意",
     )
     social = entered(
         "social", side=Side.CUSTOMER, reason=RungReason.OFFER_ACCEPTED, text="张三已同意"

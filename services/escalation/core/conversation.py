@@ -9,17 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from schemas.case import (
-    CaseClassified,
-    CaseEvent,
-    CaseOpened,
-    ConsentGiven,
-    ConsentRevoked,
-    ContactAdded,
-    IdentityVerified,
-    PromiseKept,
-    PromiseMade,
-)
+from schemas.case import CaseClassified, CaseEvent, CaseOpened, ContactAdded, IdentityVerified
+from schemas.conversation import ConsentGiven, ConsentRevoked, PromiseKept, PromiseMade
 from schemas.vocabulary import Direction, RungReason, Status, StopReason
 from services.escalation.core.ladder import begin_episode, change_holder, stop
 from services.escalation.core.state import (

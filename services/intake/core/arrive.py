@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from schemas.case import CaseEvent, ContactAdded, CustomerAnswered, EvidenceAdded, FactsAdded
+from schemas.case import CaseEvent, ContactAdded, EvidenceAdded, FactsAdded
+from schemas.conversation import CustomerAnswered
 from schemas.report import Actor, Contact, EvidenceRef, Report, Transaction
 from schemas.vocabulary import Channel, Direction, Role, Status
 from services.intake.core import facts

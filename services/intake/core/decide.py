@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from schemas import case as events
+from schemas import conversation
 from schemas.case import CaseEvent
 from schemas.vocabulary import Status, WaitingFor
 from services.intake.core import commands, facts
@@ -60,15 +61,15 @@ def decide(
 
 
 def _reply(command: commands.Reply, at: Setting) -> Told:
-    return events.CustomerRepliedTo(**at.said(command), channel=command.channel, text=command.text)
+    return conversation.CustomerRepliedTo(**at.said(command), channel=command.channel, text=command.text)
 
 
 def _ask_customer(command: commands.AskCustomer, at: Setting) -> Told:
-    return events.CustomerAsked(**at.said(command), facts=command.facts, text=command.text)
+    return conversation.CustomerAsked(**at.said(command), facts=command.facts, text=command.text)
 
 
 def _wait_third_party(command: commands.WaitThirdParty, at: Setting) -> Told:
-    return events.CaseWaiting(
+    return conversation.CaseWaiting(
         **at.said(command),
         waiting_for=WaitingFor.THIRD_PARTY,
         party=command.party,
@@ -77,7 +78,7 @@ def _wait_third_party(command: commands.WaitThirdParty, at: Setting) -> Told:
 
 
 def _third_party_answered(command: commands.ThirdPartyAnswered, at: Setting) -> Told:
-    return events.CaseWaiting(**at.said(command), waiting_for=WaitingFor.NOBODY, text=command.text)
+    return conversation.CaseWaiting(**at.said(command), waiting_for=WaitingFor.NOBODY, text=command.text)
 
 
 def _provide(command: commands.Provide, at: Setting) -> Told:
@@ -89,7 +90,7 @@ def _promise(command: commands.Promise, at: Setting) -> Told:
     if command.by_when <= at.now:
         detail = "a promise is about an instant to come"
         return Refused(Refusal.PROMISED_IN_THE_PAST, detail, pointer="/by_when")
-    return events.PromiseMade(
+    return conversation.PromiseMade(
         **at.said(command),
         promise_id=at.case.promise_id(len(at.case.promises) + 1),
         by_when=command.by_when,
@@ -104,7 +105,7 @@ def _keep_promise(command: commands.KeepPromise, at: Setting) -> Told:
         return Refused(Refusal.UNKNOWN_PROMISE, detail, pointer="/promise")
     if found[0].kept_at is not None:
         return Refused(Refusal.PROMISE_ALREADY_KEPT, "this promise was kept already")
-    return events.PromiseKept(**at.said(command), promise_id=command.promise)
+    return conversation.PromiseKept(**at.said(command), promise_id=command.promise)
 
 
 def _classify(command: commands.Classify, at: Setting) -> Told:
@@ -124,7 +125,7 @@ def _verify_identity(command: commands.VerifyIdentity, at: Setting) -> Told:
 
 
 def _consent(command: commands.Consent, at: Setting) -> Told:
-    event = events.ConsentGiven if command.given else events.ConsentRevoked
+    event = conversation.ConsentGiven if command.given else conversation.ConsentRevoked
     return event(
         **at.said(command),
         consent_to=command.to,

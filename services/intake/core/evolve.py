@@ -11,6 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from schemas import case as events
+from schemas import conversation
 from schemas.case import CaseEvent
 from schemas.report import EvidenceRef
 from services.intake.core.state import (
@@ -126,20 +127,20 @@ def _verified(case: Case, event: events.IdentityVerified, now: datetime) -> Chan
     return {"identity_verified": True}
 
 
-def _asked(case: Case, event: events.CustomerAsked, now: datetime) -> Changes:
+def _asked(case: Case, event: conversation.CustomerAsked, now: datetime) -> Changes:
     return {"asked_facts": event.facts}
 
 
-def _answered(case: Case, event: events.CustomerAnswered, now: datetime) -> Changes:
+def _answered(case: Case, event: conversation.CustomerAnswered, now: datetime) -> Changes:
     return {"asked_facts": (), "missing_facts": event.missing_facts}
 
 
-def _promised(case: Case, event: events.PromiseMade, now: datetime) -> Changes:
+def _promised(case: Case, event: conversation.PromiseMade, now: datetime) -> Changes:
     record = PromiseRecord(id=event.promise_id, what=event.what, by_when=event.by_when, made_at=now)
     return {"promises": (*case.promises, record)}
 
 
-def _kept(case: Case, event: events.PromiseKept, now: datetime) -> Changes:
+def _kept(case: Case, event: conversation.PromiseKept, now: datetime) -> Changes:
     return {
         "promises": tuple(
             promise.model_copy(update={"kept_at": now})
@@ -151,11 +152,11 @@ def _kept(case: Case, event: events.PromiseKept, now: datetime) -> Changes:
 
 
 def _consented(
-    case: Case, event: events.ConsentGiven | events.ConsentRevoked, now: datetime
+    case: Case, event: conversation.ConsentGiven | conversation.ConsentRevoked, now: datetime
 ) -> Changes:
     record = ConsentRecord(
         to=event.consent_to,
-        given=isinstance(event, events.ConsentGiven),
+        given=isinstance(event, conversation.ConsentGiven),
         wording=event.wording,
         wording_sha256=event.wording_sha256,
         at=now,
@@ -194,12 +195,12 @@ _CHANGES: Final[dict[type[CaseEvent], Callable[[Case, Any, datetime], Changes]]]
     events.FactsAdded: _facts,
     events.CaseClassified: _classified,
     events.IdentityVerified: _verified,
-    events.CustomerAsked: _asked,
-    events.CustomerAnswered: _answered,
-    events.PromiseMade: _promised,
-    events.PromiseKept: _kept,
-    events.ConsentGiven: _consented,
-    events.ConsentRevoked: _consented,
+    conversation.CustomerAsked: _asked,
+    conversation.CustomerAnswered: _answered,
+    conversation.PromiseMade: _promised,
+    conversation.PromiseKept: _kept,
+    conversation.ConsentGiven: _consented,
+    conversation.ConsentRevoked: _consented,
     events.CaseResolved: _resolved,
     events.CaseReopened: _reopened,
     events.CaseMerged: _merged,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from schemas import case, escalation
+from schemas import case, conversation, escalation
 from schemas.event import EventData
 from schemas.vocabulary import RungReason, Side
 from services.notifier.core.story import GROUP_PREFIX, Story
@@ -90,7 +90,7 @@ def _started(moment: Moment) -> tuple[Announcement, ...]:
 
 
 def _asked(moment: Moment) -> tuple[Announcement, ...]:
-    event: case.CustomerAsked = moment.event
+    event: conversation.CustomerAsked = moment.event
     detail = Detail(text=event.text, facts=event.facts)
     return (_customer(moment, Template.CUSTOMER_ASKED, detail),)
 
@@ -147,7 +147,7 @@ def _missed(moment: Moment) -> tuple[Announcement, ...]:
 
 
 def _promised(moment: Moment) -> tuple[Announcement, ...]:
-    event: case.PromiseMade = moment.event
+    event: conversation.PromiseMade = moment.event
     detail = Detail(what=event.what, by_when=event.by_when)
     return (_customer(moment, Template.PROMISE_MADE, detail),)
 
@@ -194,9 +194,9 @@ _ANNOUNCERS: Final[Mapping[type[EventData], Announcer]] = {
     escalation.ClockMissed: _missed,
     escalation.OfferMade: _offered,
     escalation.OfferAccepted: _accepted,
-    case.CustomerAsked: _asked,
-    case.CustomerRepliedTo: _replied,
-    case.PromiseMade: _promised,
+    conversation.CustomerAsked: _asked,
+    conversation.CustomerRepliedTo: _replied,
+    conversation.PromiseMade: _promised,
     case.CaseResolved: _resolved,
     case.CaseConfirmed: _closed,
     case.CaseClosed: _closed,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from schemas import case
+from schemas import case, conversation
 from schemas.event import EventData
 from schemas.report import Contact
 from schemas.vocabulary import Channel, Direction, Role, WaitingFor
@@ -139,7 +139,7 @@ def _classified(story: Story, event: case.CaseClassified, at: datetime) -> dict[
     }
 
 
-def _waiting(story: Story, event: case.CaseWaiting, at: datetime) -> dict[str, Any]:
+def _waiting(story: Story, event: conversation.CaseWaiting, at: datetime) -> dict[str, Any]:
     words = (event.party, event.reference, event.text)
     text = " ".join(word for word in words if word)
     inbound = event.waiting_for is WaitingFor.NOBODY
@@ -147,12 +147,12 @@ def _waiting(story: Story, event: case.CaseWaiting, at: datetime) -> dict[str, A
     return {"conversation": appended(story.conversation, line)}
 
 
-def _asked(story: Story, event: case.CustomerAsked, at: datetime) -> dict[str, Any]:
+def _asked(story: Story, event: conversation.CustomerAsked, at: datetime) -> dict[str, Any]:
     line = _by_agent(LineKind.ASKED, event, at, event.text, None)
     return {"conversation": appended(story.conversation, line)}
 
 
-def _answered(story: Story, event: case.CustomerAnswered, at: datetime) -> dict[str, Any]:
+def _answered(story: Story, event: conversation.CustomerAnswered, at: datetime) -> dict[str, Any]:
     given = "; ".join(f"{name}: {value}" for name, value in event.facts.items())
     return {
         "facts": {**story.facts, **event.facts},
@@ -161,12 +161,12 @@ def _answered(story: Story, event: case.CustomerAnswered, at: datetime) -> dict[
     }
 
 
-def _replied(story: Story, event: case.CustomerRepliedTo, at: datetime) -> dict[str, Any]:
+def _replied(story: Story, event: conversation.CustomerRepliedTo, at: datetime) -> dict[str, Any]:
     line = _by_agent(LineKind.REPLIED, event, at, event.text, event.channel)
     return {"conversation": appended(story.conversation, line)}
 
 
-def _promised(story: Story, event: case.PromiseMade, at: datetime) -> dict[str, Any]:
+def _promised(story: Story, event: conversation.PromiseMade, at: datetime) -> dict[str, Any]:
     by = _by_agent(LineKind.NOTE, event, at, None, None)
     promise = Promise(
         promise_id=event.promise_id,
@@ -178,7 +178,7 @@ def _promised(story: Story, event: case.PromiseMade, at: datetime) -> dict[str, 
     return {"promises": (*story.promises, promise)}
 
 
-def _kept(story: Story, event: case.PromiseKept, at: datetime) -> dict[str, Any]:
+def _kept(story: Story, event: conversation.PromiseKept, at: datetime) -> dict[str, Any]:
     promises = tuple(
         promise.model_copy(update={"kept": True})
         if promise.promise_id == event.promise_id
@@ -188,11 +188,11 @@ def _kept(story: Story, event: case.PromiseKept, at: datetime) -> dict[str, Any]
     return {"promises": promises}
 
 
-def _consented(story: Story, event: case.ConsentGiven, at: datetime) -> dict[str, Any]:
+def _consented(story: Story, event: conversation.ConsentGiven, at: datetime) -> dict[str, Any]:
     return {"consents": story.consents | {event.consent_to.value}}
 
 
-def _revoked(story: Story, event: case.ConsentRevoked, at: datetime) -> dict[str, Any]:
+def _revoked(story: Story, event: conversation.ConsentRevoked, at: datetime) -> dict[str, Any]:
     return {"consents": story.consents - {event.consent_to.value}}
 
 
@@ -210,14 +210,14 @@ _STEPS: Final[Mapping[type[EventData], Step]] = {
     case.EvidenceAdded: _evidence_added,
     case.FactsAdded: _facts_added,
     case.CaseClassified: _classified,
-    case.CaseWaiting: _waiting,
-    case.CustomerAsked: _asked,
-    case.CustomerAnswered: _answered,
-    case.CustomerRepliedTo: _replied,
-    case.PromiseMade: _promised,
-    case.PromiseKept: _kept,
-    case.ConsentGiven: _consented,
-    case.ConsentRevoked: _revoked,
+    conversation.CaseWaiting: _waiting,
+    conversation.CustomerAsked: _asked,
+    conversation.CustomerAnswered: _answered,
+    conversation.CustomerRepliedTo: _replied,
+    conversation.PromiseMade: _promised,
+    conversation.PromiseKept: _kept,
+    conversation.ConsentGiven: _consented,
+    conversation.ConsentRevoked: _revoked,
     case.CaseReopened: _reopened,
     case.CaseMerged: _merged,
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from schemas import case, escalation
+from schemas import case, conversation, escalation
 from schemas.vocabulary import DeliveryChannel
 from services.notifier.channels.email import EmailChannel, SmtpSettings
 from services.notifier.courier import Courier, Pace
@@ -171,7 +171,7 @@ async def test_a_busy_server_is_tried_again_later_and_a_refusal_is_the_end(
 
 async def test_a_group_without_consent_gets_nothing_and_the_ledger_says_why(here: World) -> None:
     without = next(e for e in every_event() if getattr(e[-1], "rung", "") == "social")
-    events = [opened_by(here), *(e for e in without[1:] if not isinstance(e, case.ConsentGiven))]
+    events = [opened_by(here), *(e for e in without[1:] if not isinstance(e, conversation.ConsentGiven))]
     await here.hear(CASE, *events)
     rows = {str(row["template"]): row for row in await here.deliveries()}
     assert rows["group_handover"]["status"] == "suppressed"
@@ -303,7 +303,7 @@ async def test_a_reply_is_told_to_the_customer_the_case_was_opened_for(
         customer = ZH.model_copy(update={"id": f"c{number}", "email": f"c{number}@example.com"})
         await here.hear(
             case_id, opened_by(here, customer), started(),
-            said(case.CustomerRepliedTo, channel="phone", text=f"答复{number}"),
+            said(conversation.CustomerRepliedTo, channel="phone", text=f"答复{number}"),
         )  # fmt: skip
     man = courier(here, sink)
     await carried(man, 6)

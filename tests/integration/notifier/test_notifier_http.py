@@ -18,7 +18,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from schemas import case, escalation
+from schemas import case, conversation, escalation
 from services.kit import http
 from services.notifier.api import router
 from services.notifier.inbox import Bell, Inbox
@@ -219,7 +219,7 @@ async def test_the_inbox_catches_up_goes_on_live_and_resumes(served: Served) -> 
         assert message["case_id"] == str(CASE)
         assert str(CASE) in message["text"]
         assert message["read"] is False
-        await here.hear(CASE, said(case.CustomerRepliedTo, channel="phone", text="正在查询"))
+        await here.hear(CASE, said(conversation.CustomerRepliedTo, channel="phone", text="正在查询"))
         served.bell.ring()
         second = await anext(events)
         assert "正在查询" in json.loads(second["data"])["text"]

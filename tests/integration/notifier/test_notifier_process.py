@@ -17,7 +17,7 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from schemas import case
+from schemas import conversation
 from services.kit.outlet import KafkaOutlet
 from services.kit.relay import Relay
 from services.local.broker import Broker
@@ -132,7 +132,7 @@ async def test_it_tells_survives_a_kill_and_ends_cleanly(
             await _until_mails(sink, 1)
             first.kill()
             await first.wait()
-        reply = said(case.CustomerRepliedTo, channel="phone", text="正在查询")
+        reply = said(conversation.CustomerRepliedTo, channel="phone", text="正在查询")
         await here.emitted(CASE, reply)
         await here.emitted(CASE, entered("senior"))
         async with running(environment) as second:

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from schemas import case as events
+from schemas import conversation
 from schemas.report import Contact
 from schemas.vocabulary import Category, ConsentTo, Lane, Severity, Status, WaitingFor
 from services.intake.core.arrive import arrive, spoke
@@ -72,7 +73,7 @@ def test_waiting_for_a_third_party_ends_with_their_answer() -> None:
     waiting = after(open_case(), "wait_third_party", party="bank", reference="r")
     outcome = taken(ordered(waiting, "third_party_answered", text="sent back"))
     event = outcome.events[0]
-    assert isinstance(event, events.CaseWaiting)
+    assert isinstance(event, conversation.CaseWaiting)
     assert event.waiting_for is WaitingFor.NOBODY
     assert outcome.case.status is Status.OPEN
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas import case, escalation
+from schemas import case, conversation, escalation
 from schemas.report import Contact
 from schemas.vocabulary import Channel, ConsentTo, Direction, Status
 from services.notifier.core.story import LineKind, load
@@ -37,7 +37,7 @@ def test_the_conversation_is_told_in_order_with_agents_and_staff_numbers() -> No
         started_at=at(-30),
         contact=Contact(channel=Channel.PHONE, summary="first call"),
     )
-    replied = said(case.CustomerRepliedTo, channel=Channel.PHONE, text="we look into it")
+    replied = said(conversation.CustomerRepliedTo, channel=Channel.PHONE, text="we look into it")
     story = story_of(case_opened(), earlier, replied)
     assert story.started_at == at(-30)
     assert story.conversation[0].text == "first call"
@@ -46,11 +46,13 @@ def test_the_conversation_is_told_in_order_with_agents_and_staff_numbers() -> No
 
 
 def test_the_next_promised_time_is_the_earliest_that_is_still_to_come() -> None:
-    promised = said(case.PromiseMade, promise_id=event_id("p"), by_when=at(10), what="call back")
+    promised = said(
+        conversation.PromiseMade, promise_id=event_id("p"), by_when=at(10), what="call back"
+    )
     story = story_of(case_opened(), started(), promised)
     assert story.next_promised_at(at(2)) == at(10)
     assert story.next_promised_at(at(11)) == at(15)
-    kept = said(case.PromiseKept, promise_id=event_id("p"))
+    kept = said(conversation.PromiseKept, promise_id=event_id("p"))
     assert story_of(case_opened(), started(), promised, kept).next_promised_at(at(2)) == at(15)
     assert story.next_promised_at(at(16)) is None
 
@@ -67,8 +69,8 @@ def test_a_new_rung_has_no_holder_yet() -> None:
 
 
 def test_consent_is_remembered_until_it_is_taken_back() -> None:
-    given = said(case.ConsentGiven, consent_to=ConsentTo.SOCIAL, wording_sha256="0")
-    revoked = said(case.ConsentRevoked, consent_to=ConsentTo.SOCIAL, wording_sha256="0")
+    given = said(conversation.ConsentGiven, consent_to=ConsentTo.SOCIAL, wording_sha256="0")
+    revoked = said(conversation.ConsentRevoked, consent_to=ConsentTo.SOCIAL, wording_sha256="0")
     assert story_of(case_opened(), given).consents == {"social"}
     assert story_of(case_opened(), given, revoked).consents == frozenset()
 

@@ -1,0 +1,60 @@
+"""Every event of topic `cases`, in one place and in one order."""
+
+from __future__ import annotations
+
+from schemas.case import (
+    CaseClassified,
+    CaseClosed,
+    CaseConfirmed,
+    CaseEvent,
+    CaseMerged,
+    CaseOpened,
+    CaseReopened,
+    CaseResolved,
+    CaseSplit,
+    CaseWithdrawn,
+    ContactAdded,
+    EvidenceAdded,
+    FactsAdded,
+    IdentityVerified,
+    IncidentLinked,
+    IncidentUnlinked,
+    IncidentUpdated,
+)
+from schemas.conversation import (
+    CaseWaiting,
+    ConsentGiven,
+    ConsentRevoked,
+    CustomerAnswered,
+    CustomerAsked,
+    CustomerRepliedTo,
+    PromiseKept,
+    PromiseMade,
+)
+
+CASE_EVENTS: tuple[type[CaseEvent], ...] = (
+    CaseOpened,
+    ContactAdded,
+    EvidenceAdded,
+    FactsAdded,
+    CaseClassified,
+    IdentityVerified,
+    CaseWaiting,
+    CustomerAsked,
+    CustomerAnswered,
+    CustomerRepliedTo,
+    PromiseMade,
+    PromiseKept,
+    ConsentGiven,
+    ConsentRevoked,
+    CaseResolved,
+    CaseConfirmed,
+    CaseReopened,
+    CaseWithdrawn,
+    CaseClosed,
+    CaseMerged,
+    CaseSplit,
+    IncidentLinked,
+    IncidentUnlinked,
+    IncidentUpdated,
+)
