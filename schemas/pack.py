@@ -70,6 +70,8 @@ class ClockRule(Model):
     pauses: tuple[Literal["waiting_customer", "waiting_third_party", "agent"], ...] = ()
     warn_at_percent: tuple[Annotated[int, Field(gt=0, lt=100)], ...] = ()
     on_breach: OnBreach = OnBreach()
+    extension_max: Budget | None = None
+    """What all extensions together may add; without it the clock cannot be extended."""
     promised_to_customer: bool = False
     citation: str | None = None
     verified: str | None = None

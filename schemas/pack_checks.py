@@ -64,6 +64,12 @@ def _lanes(pack: Pack) -> Iterator[PackProblem]:
 
 def _clock(pack: Pack, clock: ClockRule, place: Place, rungs: list[str]) -> Iterator[PackProblem]:
     yield from _budget(pack, clock.budget, (*place, "budget"))
+    most = clock.extension_max
+    if most is not None:
+        yield from _budget(pack, most, (*place, "extension_max"))
+        if most.unit != clock.budget.unit:
+            found = f"is in {most.unit}, the budget in {clock.budget.unit}: use the budget's unit"
+            yield PackProblem((*place, "extension_max"), found)
     breach = clock.on_breach
     if breach.escalate_to is not None and breach.escalate_to not in rungs:
         found = _unknown("rung", breach.escalate_to, rungs)

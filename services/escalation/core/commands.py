@@ -35,6 +35,10 @@ class RefusalReason(StrEnum):
     ALREADY_PAUSED = "already_paused"
     NOT_PAUSED = "not_paused"
     PAUSE_CAP_REACHED = "pause_cap_reached"
+    UNKNOWN_CLOCK = "unknown_clock"
+    CLOCK_ENDED = "clock_ended"
+    AFTER_DUE = "after_due"
+    EXTENSION_BOUND = "extension_bound"
     NO_SUCH_OFFER = "no_such_offer"
     CONSENT_MISSING = "consent_missing"
 
@@ -103,6 +107,16 @@ class Resume(_Command):
     command: Literal["resume"]
 
 
+class Extend(_Command):
+    """A clock is given more time, within the pack's bound and before it is due."""
+
+    command: Literal["extend"]
+    clock: Identifier
+    by_duration: Annotated[timedelta, Field(gt=timedelta(0))]
+    reason: LongText
+    approver: Identifier
+
+
 class Recuse(_Command):
     """The holder must not have this case, now or later."""
 
@@ -141,6 +155,7 @@ Command = Annotated[
     | DeEscalate
     | Pause
     | Resume
+    | Extend
     | Recuse
     | HandOver
     | AcceptOffer

@@ -154,7 +154,7 @@ def _change_lane(turn: Turn) -> None:
     for record in turn.state.running():
         rule = rules.get(record.name)
         if rule is not None:
-            record.budget, record.pauses = rule.budget, rule.pauses
+            record.budget, record.pauses, record.extensions = rule.budget, rule.pauses, ()
             record.warn_at_percent, record.warned = rule.warn_at_percent, ()
             announce(turn, record)
         elif record.name in RUNG_CLOCKS:

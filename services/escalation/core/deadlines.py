@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
+from schemas.pack import Budget
+from services.escalation.core.calendar import BusinessTime
 from services.escalation.core.clock import Clock, Due, Pause, due, thresholds
 from services.escalation.core.policy import Policy, clock_spec
 from services.escalation.core.state import ClockRecord, LadderState, OfferState
@@ -45,16 +48,16 @@ def clock_of(record: ClockRecord, state: LadderState, policy: Policy) -> Clock |
     """The record as a clock with its ledger; None for a promise, which has no budget."""
     if record.budget is None:
         return None
-    spec = clock_spec(record.name, record.budget, record.warn_at_percent, record.pauses)
-    digest = policy.calendars[record.budget.calendar].calendar.digest
+    time = policy.calendars[record.budget.calendar]
     pauses = tuple(pauses_of(record, state))
-    return Clock(spec, record.started_at, digest, pauses=pauses, stopped_at=record.ended_at)
+    return _clock(time, record.budget, record.warn_at_percent, record.started_at, pauses)
 
 
 def pauses_of(record: ClockRecord, state: LadderState) -> Iterator[Pause]:
-    """The pauses of the case that this clock honours."""
+    """The pauses of the case that this clock honours; not those that began after its end."""
     for pause in state.pauses:
-        if pause.cause in record.pauses:
+        over = record.ended_at is not None and pause.started_at >= record.ended_at
+        if pause.cause in record.pauses and not over:
             actor = pause.actor or "customer"
             yield Pause(pause.started_at, pause.cause, actor, end=pause.ended_at, until=pause.until)
 
@@ -68,10 +71,39 @@ def is_paused(record: ClockRecord, state: LadderState) -> bool:
 
 def due_of(record: ClockRecord, state: LadderState, policy: Policy) -> Due:
     """When a clock runs out; `at` is None while a pause without an end holds it."""
-    clock = clock_of(record, state, policy)
-    if clock is None or record.budget is None:
+    if record.budget is None:
         return Due(record.by_when, record.by_when, provisional=False, earliest=None)
-    return due(clock, policy.calendars[record.budget.calendar])
+    time = policy.calendars[record.budget.calendar]
+    return _due(time, record.budget, record.started_at, tuple(pauses_of(record, state)))
+
+
+# One decision asks for the same instants several times, and so does the next one of the case.
+@lru_cache(maxsize=8192)
+def _due(
+    time: BusinessTime, budget: Budget, started_at: datetime, pauses: tuple[Pause, ...]
+) -> Due:
+    return due(_clock(time, budget, (), started_at, pauses), time)
+
+
+@lru_cache(maxsize=8192)
+def _thresholds(
+    time: BusinessTime,
+    budget: Budget,
+    percents: tuple[int, ...],
+    started_at: datetime,
+    pauses: tuple[Pause, ...],
+) -> tuple[tuple[int, datetime], ...]:
+    return thresholds(_clock(time, budget, percents, started_at, pauses), time)
+
+
+def _clock(
+    time: BusinessTime,
+    budget: Budget,
+    percents: tuple[int, ...],
+    started_at: datetime,
+    pauses: tuple[Pause, ...],
+) -> Clock:
+    return Clock(clock_spec(budget, percents), started_at, time.calendar.digest, pauses=pauses)
 
 
 def deadlines(state: LadderState, policy: Policy) -> list[Deadline]:
@@ -101,10 +133,11 @@ def _of_clock(
     found = due_of(record, state, policy)
     if found.at is not None:
         yield Deadline(found.at, DeadlineKind.CLOCK, position, 0, found.earliest)
-    clock = clock_of(record, state, policy)
-    if clock is None or record.budget is None or not record.warn_at_percent:
+    if record.budget is None or len(record.warned) == len(record.warn_at_percent):
         return
-    for percent, at in thresholds(clock, policy.calendars[record.budget.calendar]):
+    time, pauses = policy.calendars[record.budget.calendar], tuple(pauses_of(record, state))
+    percents = record.warn_at_percent
+    for percent, at in _thresholds(time, record.budget, percents, record.started_at, pauses):
         if percent not in record.warned:
             yield Deadline(at, DeadlineKind.WARNING, position, percent)
 

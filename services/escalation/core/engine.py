@@ -74,6 +74,7 @@ def decide_event(
             raise LadderUnknownError(f"{event.event_name} came before case.opened")
         return open_ladder(case_id, event, event_id, policy, now)
     turn = Turn(state, policy, now, min(recorded_at, now), event_id, event.by_role)
+    state.held_since = None  # the stream speaks
     retract_prevented(turn, lambda trial: apply_case_event(trial, event))
     fire_until(turn, turn.at)
     after_end = state.stopped is not None

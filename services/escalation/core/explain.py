@@ -49,6 +49,9 @@ def _clock(
         "pack_digest": policy.digest,
         "calendar": {"name": calendar, "digest": digest} if calendar else None,
         "events": _events_of(record, state),
+        "extensions": [
+            extension.model_dump(mode="json", exclude={"reason"}) for extension in record.extensions
+        ],
         "segments": _segments(record, state, policy, now),
     }
 
@@ -61,6 +64,7 @@ def _events_of(record: ClockRecord, state: LadderState) -> list[dict[str, str]]:
             counted.append((f"paused: {pause.cause.value}", pause.started_by))
             if pause.ended_by is not None:
                 counted.append(("resumed", pause.ended_by))
+    counted += [("extended", extension.cause) for extension in record.extensions]
     if record.ended_by is not None:
         counted.append(("ended", record.ended_by))
     return [{"what": what, "id": str(event_id)} for what, event_id in counted]

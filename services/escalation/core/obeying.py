@@ -1,17 +1,17 @@
 """What each command does to a ladder, or why it is refused.
 
-Owns: who may command what, and the rules of moving, pausing and offers. What was due before the
+Owns: who may command what, and the rules of moving and of offers. What was due before the
 command has been acted upon when it comes here. Consent is recorded by intake.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any, Final, assert_never
 
 from schemas.escalation import OfferAccepted, OfferDeclined
 from schemas.vocabulary import Role, RungReason
+from services.escalation.core.clock_commands import keep_time
 from services.escalation.core.commands import (
     AcceptOffer,
     Acknowledge,
@@ -21,6 +21,7 @@ from services.escalation.core.commands import (
     DeclineOffer,
     DeEscalate,
     Escalate,
+    Extend,
     HandOver,
     Pause,
     Recuse,
@@ -39,10 +40,7 @@ from services.escalation.core.roster import KnownAgents
 from services.escalation.core.state import (
     OfferRecord,
     OfferState,
-    PauseCause,
-    PauseRecord,
 )
-from services.escalation.core.timekeeping import pause, resume
 from services.escalation.core.turn import Turn
 from services.escalation.core.undo import Why
 
@@ -89,10 +87,8 @@ def _obey(turn: Turn, command: Command, agents: KnownAgents) -> None:
             _escalate(turn, command)
         case DeEscalate():
             _de_escalate(turn, command)
-        case Pause():
-            _pause(turn, command)
-        case Resume():
-            _resume(turn)
+        case Pause() | Resume() | Extend():
+            keep_time(turn, command)
         case AcceptOffer():
             _accept(turn, command)
         case DeclineOffer():
@@ -138,50 +134,6 @@ def _de_escalate(turn: Turn, command: DeEscalate) -> None:
         raise CommandRefusedError(RefusalReason.NO_LOWER_RUNG, "this is the lowest rung")
     _check_visits(turn, lower)
     enter(turn, lower, Why(RungReason.DE_ESCALATED, text=command.reason))
-
-
-def _pause(turn: Turn, command: Pause) -> None:
-    state = turn.state
-    if state.open_pause(PauseCause.AGENT) is not None:
-        raise CommandRefusedError(RefusalReason.ALREADY_PAUSED, "an agent paused it already")
-    latest = turn.now + _pause_left(turn)
-    until = command.until or latest
-    if latest <= turn.now or until > latest:
-        raise CommandRefusedError(
-            RefusalReason.PAUSE_CAP_REACHED,
-            "agents may not stop the clocks of a case for so long",
-            latest_until=latest.isoformat(),
-        )
-    if until <= turn.now:
-        raise CommandRefusedError(RefusalReason.NOT_PAUSED, "the pause would be over already")
-    record = PauseRecord(
-        cause=PauseCause.AGENT,
-        started_at=turn.now,
-        started_by=turn.cause,
-        until=until,
-        actor=command.by.id,
-        text=command.reason,
-    )
-    pause(turn, record, text=command.reason)
-
-
-def _pause_left(turn: Turn) -> timedelta:
-    """Elapsed time for which agents may still pause the case in this episode."""
-    used = sum(
-        (
-            pause.ended_at - pause.started_at
-            for pause in turn.state.pauses
-            if pause.cause is PauseCause.AGENT and pause.ended_at is not None
-        ),
-        timedelta(0),
-    )
-    return turn.policy.pack.pauses.cap - used
-
-
-def _resume(turn: Turn) -> None:
-    if turn.state.open_pause(PauseCause.AGENT) is None:
-        raise CommandRefusedError(RefusalReason.NOT_PAUSED, "no agent has paused the case")
-    resume(turn, {PauseCause.AGENT}, turn.now, "agent_resumed")
 
 
 def _accept(turn: Turn, command: AcceptOffer) -> None:

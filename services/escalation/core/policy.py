@@ -96,16 +96,9 @@ def breach_reason(rule: ClockRule) -> RungReason:
 
 
 @lru_cache(maxsize=4096)
-def clock_spec(
-    name: str, budget: Budget, thresholds: tuple[int, ...], pauses: tuple[str, ...]
-) -> ClockSpec:
-    """The clock of a budget; one object per different rule."""
-    return ClockSpec(
-        name=name,
-        budget=clock_budget(budget),
-        pausable_for=frozenset(pauses),
-        thresholds=thresholds,
-    )
+def clock_spec(budget: Budget, thresholds: tuple[int, ...]) -> ClockSpec:
+    """The clock of a budget. Which pauses it honours is decided where they are handed to it."""
+    return ClockSpec(name=budget.unit, budget=clock_budget(budget), thresholds=thresholds)
 
 
 def clock_budget(budget: Budget) -> ClockBudget:

@@ -6,7 +6,7 @@ rule 6), never stored. Private: the document rests sealed.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 from uuid import UUID
@@ -26,7 +26,6 @@ from schemas.vocabulary import (
     StopReason,
 )
 
-FIRST_VISIT = 1
 RUNG_CLOCK = "rung"
 ACKNOWLEDGEMENT = "acknowledgement"
 PROMISE_PREFIX = "promise:"
@@ -65,6 +64,17 @@ class _Document(BaseModel):
     model_config = ConfigDict(extra="ignore", ser_json_timedelta="iso8601")
 
 
+class ExtensionRecord(_Document):
+    """Time that somebody who may has added to a clock."""
+
+    at: datetime
+    by: timedelta
+    reason: str
+    actor: str
+    approver: str
+    cause: UUID
+
+
 class ClockRecord(_Document):
     """One run of one clock. `by_when` is set for promises only, which have no budget.
 
@@ -79,6 +89,8 @@ class ClockRecord(_Document):
     started_by: UUID
     from_opening: bool = False
     budget: Budget | None = None
+    """What is granted, extensions included."""
+    extensions: tuple[ExtensionRecord, ...] = ()
     by_when: datetime | None = None
     pauses: tuple[str, ...] = ()
     warn_at_percent: tuple[int, ...] = ()
@@ -199,7 +211,7 @@ class LadderState(_Document):
     stopped: StopReason | None = None
     stopped_at: datetime | None = None
     held_since: datetime | None = None
-    """Real time, as all ages of streams are."""
+    """Real time."""
 
     def running(self) -> list[ClockRecord]:
         """The clocks of this episode that have not ended."""
@@ -220,11 +232,7 @@ class LadderState(_Document):
 
     def open_pause(self, cause: PauseCause | None = None) -> PauseRecord | None:
         """The pause that goes on, of this cause if one is named."""
-        found = (
-            pause
-            for pause in self.pauses
-            if pause.ended_at is None and cause in (None, pause.cause)
-        )
+        found = (p for p in self.pauses if p.ended_at is None and cause in (None, p.cause))
         return next(found, None)
 
 

@@ -87,8 +87,11 @@ def restart(turn: Turn, old: ClockRecord, at: datetime) -> None:
     """Ends a run, if it still runs, and begins the next one with the same budget."""
     if old.runs:
         end(turn, old, ClockEnd.MET)
+    rule = turn.policy.clock_rule(turn.state.lane, old.name)
     fresh = old.model_copy(
         update={
+            "budget": rule.budget if rule else old.budget,
+            "extensions": (),
             "started_at": at,
             "started_by": turn.cause,
             "from_opening": False,

@@ -42,7 +42,7 @@ def keep_undo(turn: Turn, rung: str, why: Why, offer_id: UUID | None) -> None:
             cause_clock=why.clock.name if why.clock else None,
             cause_cycle=why.clock.cycle if why.clock else 1,
             cause_offer=why.offer.id if why.offer else None,
-            place=turn.state.place.model_copy(deep=True),
+            place=turn.state.place.model_copy(),
             clocks=tuple(record.model_copy() for record in changing),
         )
     )

@@ -215,3 +215,23 @@ def test_whoever_enters_a_rung_gets_running_clocks(ladder: Ladder) -> None:
     assert ladder.view()["rung"] == "senior"
     assert ladder.clock("resolution")["state"] == "running"
     assert refused(ladder, "resume") is RefusalReason.NOT_PAUSED
+
+
+def test_extend_adds_time_within_the_bound(ladder: Ladder) -> None:
+    ladder.event("customer.replied_to", "2026-11-20 10:00", channel="phone")
+    terms: dict[str, Any] = {"clock": "resolution", "reason": "bank", "approver": "S1"}
+    ladder.command("extend", by_duration="PT2H", **terms)
+    assert ladder.clock("resolution")["due_at"] == "2026-11-23T10:58:00+08:00"
+    assert ladder.said("clock.started")[-1].budget == "PT10H"
+    too_far = refused(ladder, "extend", by_duration="PT7H", **terms)
+    assert too_far is RefusalReason.EXTENSION_BOUND
+    ladder.command("extend", by_duration="PT6H", **terms)
+    other = refused(ladder, "extend", by_duration="PT1H", **{**terms, "clock": "update"})
+    assert other is RefusalReason.EXTENSION_BOUND
+    ended = refused(ladder, "extend", by_duration="PT1H", **{**terms, "clock": "first_response"})
+    assert ended is RefusalReason.CLOCK_ENDED
+    unknown = refused(ladder, "extend", by_duration="PT1H", **{**terms, "clock": "lunch"})
+    assert unknown is RefusalReason.UNKNOWN_CLOCK
+    ladder.run_until("2026-11-24 09:00")
+    late = refused(ladder, "extend", by_duration="PT1H", **terms)
+    assert late is RefusalReason.AFTER_DUE
