@@ -37,7 +37,8 @@ def build_routers(entities: Entities, ladders: Ladders, staff: Staff) -> list[AP
     return [
         _ladders(entities, ladders),
         _queues(ladders),
-        _roster(entities, staff),
+        _agents(entities, staff),
+        _groups(entities, staff),
         _policies(entities),
     ]
 
@@ -92,10 +93,10 @@ def _queues(ladders: Ladders) -> APIRouter:
     return router
 
 
-def _roster(entities: Entities, staff: Staff) -> APIRouter:
-    router = APIRouter(prefix="/v1/roster", tags=["roster"])
+def _agents(entities: Entities, staff: Staff) -> APIRouter:
+    router = APIRouter(prefix="/v1/roster/agents", tags=["roster"])
 
-    @router.get("/agents")
+    @router.get("")
     async def list_agents(
         group: Name | None = None, cursor: Cursor = None, limit: Limit = 50
     ) -> dict[str, Any]:
@@ -107,12 +108,12 @@ def _roster(entities: Entities, staff: Staff) -> APIRouter:
         last = found[limit - 1].staff_number if len(found) > limit else None
         return page([agent.model_dump(mode="json") for agent in found[:limit]], last)
 
-    @router.get("/agents/{staff_number}")
+    @router.get("/{staff_number}")
     async def read_agent(staff_number: Identifier) -> Agent:
         """One agent."""
         return _found(await staff.agent(entities.db, staff_number), "agent")
 
-    @router.put("/agents/{staff_number}")
+    @router.put("/{staff_number}")
     async def put_agent(staff_number: Identifier, body: AgentBody) -> Agent:
         """Write one agent; from the first one on, the roster binds."""
         _check_named(body.staff_number, staff_number, "/staff_number")
@@ -121,12 +122,18 @@ def _roster(entities: Entities, staff: Staff) -> APIRouter:
             await staff.put_agent(connection, agent)
         return agent
 
-    @router.get("/groups/{group}")
+    return router
+
+
+def _groups(entities: Entities, staff: Staff) -> APIRouter:
+    router = APIRouter(prefix="/v1/roster/groups", tags=["roster"])
+
+    @router.get("/{group}")
     async def read_group(group: Name) -> Group:
         """One group."""
         return _found(await staff.group(entities.db, group), "group")
 
-    @router.put("/groups/{group}")
+    @router.put("/{group}")
     async def put_group(group: Name, body: GroupBody) -> Group:
         """Write one group."""
         _check_named(body.name, group, "/name")

@@ -87,7 +87,7 @@ def told(story: list[tuple[str, str]]) -> Ladder:
 
 
 @given(STORY)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_rung_is_entered_once_per_visit(story: list[tuple[str, str]]) -> None:
     ladder = told(story)
     entered = Counter(
@@ -99,7 +99,7 @@ def test_a_rung_is_entered_once_per_visit(story: list[tuple[str, str]]) -> None:
 
 
 @given(STORY)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_nothing_fires_after_the_end(story: list[tuple[str, str]]) -> None:
     ladder = told(story)
     if ladder.state.stopped is None:
@@ -112,7 +112,7 @@ def test_nothing_fires_after_the_end(story: list[tuple[str, str]]) -> None:
 
 
 @given(STORY)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_early_and_doubled_wake_ups_change_nothing(story: list[tuple[str, str]]) -> None:
     ladder = told(story)
     ladder.wake(ladder.now)
@@ -128,7 +128,7 @@ def test_early_and_doubled_wake_ups_change_nothing(story: list[tuple[str, str]])
 
 
 @given(STORY)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_wake_ups_in_between_make_no_difference_to_events(story: list[tuple[str, str]]) -> None:
     """Timers that run before each event, or never: what the events come to is the same."""
     plain = [step for step in story if step[0] in ("event", "pass")]
@@ -145,7 +145,7 @@ def test_wake_ups_in_between_make_no_difference_to_events(story: list[tuple[str,
 
 
 @given(STORY, STORY, st.randoms(use_true_random=False))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_cases_do_not_touch_each_other(
     one: list[tuple[str, str]], other: list[tuple[str, str]], random: Any
 ) -> None:
@@ -162,7 +162,7 @@ def test_cases_do_not_touch_each_other(
 
 
 @given(STORY)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_running_case_is_never_silent(story: list[tuple[str, str]]) -> None:
     """Unless somebody else has the move, an open case always has a promised next word."""
     ladder = told(story)
@@ -174,7 +174,7 @@ def test_a_running_case_is_never_silent(story: list[tuple[str, str]]) -> None:
 
 
 @given(STORY)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_paused_is_never_overdue_and_offers_need_consent(story: list[tuple[str, str]]) -> None:
     ladder = told(story)
     ladder.wake(ladder.now)
