@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+from pydantic import SecretStr
+
 import services.kit
 from schemas.case import IdentityVerified
 from schemas.vocabulary import Status
@@ -23,7 +25,7 @@ from services.kit.sealing import Sealer
 from services.kit.settings import Settings
 from services.kit.sorting import Reader
 from services.kit.unit import Entities, Unit
-from services.local.broker import Broker
+from services.local.broker import Broker, KafkaProfile
 
 KIT = Path(services.kit.__file__).parent
 MASTER = b"m" * 32
@@ -53,12 +55,23 @@ def reader(prefix: str) -> Reader:
 
 def settings(dsns: dict[str, str], broker: Broker, prefix: str, role: str) -> Settings:
     """Settings as a service would have them."""
+    return settings_for(dsns, broker.bootstrap, broker.profile, prefix, role)
+
+
+def settings_for(
+    dsns: dict[str, str],
+    bootstrap: str,
+    profile: KafkaProfile,
+    prefix: str,
+    role: str = "escalation",
+) -> Settings:
+    """The same for a broker that need not run yet."""
     return Settings(
         database_dsn=dsns[role],
         keys_dsn=dsns["keys"],
-        master_key=base64.b64encode(MASTER).decode(),
-        kafka_bootstrap=broker.bootstrap,
-        kafka_profile=broker.profile.value,
+        master_key=SecretStr(base64.b64encode(MASTER).decode()),
+        kafka_bootstrap=bootstrap,
+        kafka_profile=profile.value,
         topics_prefix=prefix,
     )
 
