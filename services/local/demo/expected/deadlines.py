@@ -65,6 +65,7 @@ def _acknowledge_anew(ladder: Ladder, at: datetime) -> None:
 
 def _run_out(ladder: Ladder, timer: Timer, at: datetime) -> None:
     ladder.timers.remove(timer)
+    ladder.clocks_missed += 1
     if is_promise(timer):
         ladder.tell("case_delayed")
         ladder.climb_on(ladder.rung, RungReason.PROMISE_BROKEN, at)

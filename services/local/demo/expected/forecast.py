@@ -35,6 +35,7 @@ class Forecast:
     ladder_runs: bool
     offers: frozenset[str]
     contacts: int
+    clocks_missed: int
     history: tuple[RungEntry, ...]
     told: Mapping[Told, int]
 
@@ -63,6 +64,7 @@ def _seen(case: DemoCase, ladder: Ladder, *, contacts: int) -> Forecast:
         ladder_runs=ladder.running,
         offers=frozenset(ladder.offers),
         contacts=contacts,
+        clocks_missed=ladder.clocks_missed,
         history=tuple(ladder.history),
         told=_deliveries(case, ladder),
     )

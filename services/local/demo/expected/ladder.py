@@ -55,6 +55,7 @@ class Ladder:
     pauses: set[str] = field(default_factory=set)
     pause_ends_at: datetime | None = None
     acknowledged_until: datetime | None = None
+    clocks_missed: int = 0
     visits: Counter[str] = field(default_factory=Counter)
     history: list[RungEntry] = field(default_factory=list)
     said: Counter[tuple[str, str]] = field(default_factory=Counter)
