@@ -100,7 +100,10 @@ class Bus:
 
     def __init__(self, settings: Settings, group: str, topics: Sequence[str], handler: Handler):
         self._settings = settings
-        self._profile = _PROFILES[settings.kafka_profile]
+        self._profile = dict(_PROFILES[settings.kafka_profile])
+        if settings.kafka_fetch_max_wait_ms is not None:
+            self._profile["fetch_max_wait_ms"] = settings.kafka_fetch_max_wait_ms
+            self._profile["batch_timeout_ms"] = _PROFILES["embedded"]["batch_timeout_ms"]
         self._group = f"{settings.topics_prefix}{group}"
         self._topics = [settings.topics_prefix + topic for topic in topics]
         self._handler = handler

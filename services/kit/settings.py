@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     kafka_sasl_username: str | None = None
     kafka_sasl_password: SecretStr | None = None
     kafka_ca_file: Path | None = None
+    kafka_fetch_max_wait_ms: int | None = Field(
+        default=None, ge=50, description="how long an empty fetch waits; unset: by profile"
+    )
     topics_prefix: str = "recourse."
     partitions: int = 12
 

@@ -66,6 +66,8 @@ def service_environment(
     }
     if around.simulated:
         environment["RECOURSE_SIMULATED_CLOCK"] = "true"
+        # Each stop of the clock waits until every partition has been fetched empty.
+        environment["RECOURSE_KAFKA_FETCH_MAX_WAIT_MS"] = "50"
     if around.pack is not None:
         environment["RECOURSE_PACKS_DIR"] = str(around.pack.resolve())
     if around.roster is not None:
