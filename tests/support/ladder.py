@@ -51,6 +51,7 @@ class Ladder:
         self.document: bytes | None = None
         self.now = at("2026-11-20 09:58")
         self.real_now = self.now
+        self.recorded_at = self.now
         self.status = Status.OPEN
         self.events: list[LadderEvent] = []
         self.decisions: list[Decision] = []
@@ -88,6 +89,7 @@ class Ladder:
         """One event of topic `cases`, decided when it is recorded or later (`self.now`)."""
         recorded_at = at(recorded) if isinstance(recorded, str) else recorded
         self.now = max(self.now, recorded_at)
+        self.recorded_at = recorded_at
         self.status = Status(fields.pop("status", _status_after(name, self.status)))
         event: CaseEvent = EVENTS[name].model_validate({"status": self.status, **fields})
         decision = decide_event(

@@ -262,3 +262,26 @@ def test_old_runs_of_a_clock_leave_the_document(ladder: Ladder) -> None:
     assert len([record for record in ladder.state.clocks if record.name == "update"]) <= 14
     assert ladder.document is not None
     assert len(ladder.document) < 20_000
+
+
+def test_past_the_horizon_a_clock_is_provisional_and_never_early() -> None:
+    """The holidays of 2027 are not known: the case wakes at the earliest possible instant."""
+    ladder = Ladder()
+    ladder.open("2026-12-31 17:50")
+    clock = ladder.clock("resolution")
+    assert clock["provisional"] is True
+    assert ladder.wake_at is not None
+    assert ladder.wake_at < at("2027-01-04 09:05")
+    fired: list[object] = []
+    while ladder.wake_at is not None and not fired:
+        before = ladder.wake_at
+        fired += ladder.wake().events
+        assert fired or ladder.wake_at > before
+    missed = ladder.said("clock.missed")[0]
+    assert ladder.now == missed.due_at
+
+
+def test_ended_clock_keeps_its_due_instant(ladder: Ladder) -> None:
+    ladder.event("customer.asked", "2026-11-20 10:10")
+    ladder.event("customer.answered", "2026-11-21 20:00")
+    assert ladder.clock("first_response")["due_at"] == "2026-11-20T10:13:00+08:00"
