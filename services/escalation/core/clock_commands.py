@@ -58,6 +58,7 @@ def _pause(turn: Turn, command: Pause) -> None:
         raise CommandRefusedError(RefusalReason.NOT_PAUSED, "the pause would be over already")
     record = PauseRecord(
         cause=PauseCause.AGENT,
+        episode=state.episode,
         started_at=turn.now,
         started_by=turn.cause,
         until=until,
@@ -73,7 +74,9 @@ def _pause_left(turn: Turn) -> timedelta:
         (
             pause.ended_at - pause.started_at
             for pause in turn.state.pauses
-            if pause.cause is PauseCause.AGENT and pause.ended_at is not None
+            if pause.cause is PauseCause.AGENT
+            and pause.episode == turn.state.episode
+            and pause.ended_at is not None
         ),
         timedelta(0),
     )

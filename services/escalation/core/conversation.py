@@ -130,7 +130,13 @@ def _wait(turn: Turn, cause: PauseCause | None, event: CaseEvent) -> None:
     if cause is None or turn.state.open_pause(cause) is not None:
         return
     actor = event.by.id if event.by else event.by_role.value
-    record = PauseRecord(cause=cause, started_at=turn.at, started_by=turn.cause, actor=actor)
+    record = PauseRecord(
+        cause=cause,
+        episode=turn.state.episode,
+        started_at=turn.at,
+        started_by=turn.cause,
+        actor=actor,
+    )
     pause(turn, record)
 
 

@@ -16,7 +16,7 @@ from schemas.pack import Budget
 from services.escalation.core.calendar import BusinessTime
 from services.escalation.core.clock import Clock, Due, Pause, due, thresholds
 from services.escalation.core.policy import Policy, clock_spec
-from services.escalation.core.state import ClockRecord, LadderState, OfferState
+from services.escalation.core.state import ClockRecord, LadderState, OfferState, PauseRecord
 
 
 class DeadlineKind(IntEnum):
@@ -54,12 +54,18 @@ def clock_of(record: ClockRecord, state: LadderState, policy: Policy) -> Clock |
 
 
 def pauses_of(record: ClockRecord, state: LadderState) -> Iterator[Pause]:
-    """The pauses of the case that this clock honours; not those that began after its end."""
+    """The pauses that this clock honours, as the arithmetic of clocks wants them."""
+    for pause in honoured_pauses(record, state):
+        actor = pause.actor or "customer"
+        yield Pause(pause.started_at, pause.cause, actor, end=pause.ended_at, until=pause.until)
+
+
+def honoured_pauses(record: ClockRecord, state: LadderState) -> Iterator[PauseRecord]:
+    """The pauses of the clock's own episode that it allows, except those that began at its end."""
     for pause in state.pauses:
         over = record.ended_at is not None and pause.started_at >= record.ended_at
-        if pause.cause in record.pauses and not over:
-            actor = pause.actor or "customer"
-            yield Pause(pause.started_at, pause.cause, actor, end=pause.ended_at, until=pause.until)
+        if pause.episode == record.episode and pause.cause in record.pauses and not over:
+            yield pause
 
 
 def is_paused(record: ClockRecord, state: LadderState) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from services.escalation.core.clock import explain as explain_clock
 from services.escalation.core.clock import format_duration
-from services.escalation.core.deadlines import clock_of
+from services.escalation.core.deadlines import clock_of, honoured_pauses
 from services.escalation.core.policy import Policy
 from services.escalation.core.state import (
     ACKNOWLEDGEMENT,
@@ -59,11 +59,10 @@ def _clock(
 def _events_of(record: ClockRecord, state: LadderState) -> list[dict[str, str]]:
     """What counted: the start, every pause and its end, the answer."""
     counted = [("started", record.started_by)]
-    for pause in state.pauses:
-        if pause.cause in record.pauses:
-            counted.append((f"paused: {pause.cause.value}", pause.started_by))
-            if pause.ended_by is not None:
-                counted.append(("resumed", pause.ended_by))
+    for pause in honoured_pauses(record, state):
+        counted.append((f"paused: {pause.cause.value}", pause.started_by))
+        if pause.ended_by is not None:
+            counted.append(("resumed", pause.ended_by))
     counted += [("extended", extension.cause) for extension in record.extensions]
     if record.ended_by is not None:
         counted.append(("ended", record.ended_by))

@@ -47,7 +47,7 @@ from services.escalation.core.undo import Why, keep_undo
 def begin_episode(turn: Turn, trigger: str, started_at: datetime, reason: RungReason) -> None:
     """Starts the ladder of an opening or reopening: the entry rung, then the lane's clocks."""
     state, ladder = turn.state, turn.policy.pack.ladder
-    state.visits, state.pauses, state.undos = {}, [], []
+    state.visits, state.undos = {}, []
     state.started_at = started_at
     state.stopped = state.stopped_at = state.held_since = None
     entry = ladder.entry if reason is RungReason.OPENED else ladder.reopen_entry

@@ -111,6 +111,7 @@ class PauseRecord(_Document):
     """A stretch in which the clocks that allow its cause stand still."""
 
     cause: PauseCause
+    episode: int = 1
     started_at: datetime
     started_by: UUID
     until: datetime | None = None

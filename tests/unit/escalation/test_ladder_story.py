@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.escalation.core.explain import explain
 from tests.support.ladder import Ladder, at
 
 
@@ -103,3 +104,19 @@ def test_story_climbs_to_the_regulator_and_back() -> None:
     before = len(ladder.events)
     assert ladder.wake("2027-12-08 10:00").events == ()
     assert len(ladder.events) == before
+
+
+def test_a_reopened_case_keeps_the_arithmetic_of_the_episode_before() -> None:
+    ladder = Ladder()
+    ladder.open()
+    ladder.event("customer.asked", "2026-11-20 10:10", facts=[])
+    ladder.event("customer.answered", "2026-11-21 20:00")
+    ladder.command("pause", "2026-11-23 09:10", reason="system down")
+    ladder.command("resume", "2026-11-23 09:20")
+    ladder.event("case.resolved", "2026-11-23 10:00", outcome="refunded")
+    before = explain(ladder.state, ladder.policy, at("2026-11-23 10:30"))["clocks"]
+    ladder.event("case.reopened", "2026-11-23 11:00", episode=2)
+
+    again = explain(ladder.state, ladder.policy, at("2026-11-23 11:30"))["clocks"]
+    assert [clock for clock in again if clock["episode"] == 1] == before
+    assert all(clock["paused"] == [] for clock in again if clock["episode"] == 2)
