@@ -29,11 +29,14 @@ class Known:
     description: str | None = None
 
     def holds(self, fact: str) -> bool:
-        """Whether a fact is known: `False` and `0` are answers, an empty text is none."""
+        """Whether a fact is known: `False` and `0` are answers, an empty text is none.
+
+        Evidence is a file, or what the customer provides under its name: nobody is asked twice.
+        """
         if fact == UNNAMED:
             return bool(self.evidence)
-        if fact.startswith(EVIDENCE):
-            return fact in map(evidence_fact, self.evidence)
+        if fact in map(evidence_fact, self.evidence):
+            return True
         return self.facts.get(fact) not in _UNKNOWN or self._field(fact) not in _UNKNOWN
 
     def _field(self, fact: str) -> Any:

@@ -43,9 +43,13 @@ def test_a_file_proves_its_fact_with_or_without_prefix(name: str) -> None:
     assert missing([RECEIPT], known((name,))) == ()
 
 
-def test_another_file_or_a_text_proves_nothing() -> None:
+def test_another_file_proves_nothing() -> None:
     assert missing([RECEIPT], known(("id_card",)))
-    assert missing([RECEIPT], known(facts={"evidence.payment_receipt": "trust me"}))
+
+
+def test_what_was_provided_under_its_name_is_not_asked_for_again() -> None:
+    assert missing([RECEIPT], known(facts={"evidence.payment_receipt": "receipt 8871"})) == ()
+    assert missing([RECEIPT], known(facts={"evidence.payment_receipt": ""}))
 
 
 @pytest.mark.parametrize(("value", "held"), [(False, True), (0, True), ("", False), (None, False)])
