@@ -1,0 +1,38 @@
+"""How much is measured: enough for a number to trust, or little, to try the benchmarks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Repetitions and amounts of every measurement."""
+
+    starts: int = 5
+    settle_s: float = 10
+    idle_s: float = 20
+    idle_spans: int = 3
+    repetitions: int = 3
+    reports_one_by_one: int = 600
+    reports_at_once: int = 3000
+    reports_by_kafka: int = 6000
+    open_cases: int = 10_000
+    additions: int = 50_000
+    walks: int = 2_000
+
+
+FULL = Sizes()
+QUICK = Sizes(
+    starts=1,
+    settle_s=4,
+    idle_s=5,
+    idle_spans=1,
+    repetitions=1,
+    reports_one_by_one=100,
+    reports_at_once=400,
+    reports_by_kafka=1500,
+    open_cases=500,
+    additions=5_000,
+    walks=300,
+)
