@@ -6,11 +6,10 @@ Owns the looks and the asking for new mails. Changes nothing about the play.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
@@ -18,7 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from services.local.demo.board import Board
+from services.local.demo.board import LAST, Board
 from services.local.demo.client import Api, UnexpectedAnswerError
 from services.local.demo.faults import DemoFailed
 
@@ -61,12 +60,12 @@ class _Picture:
 
     def __rich__(self) -> RenderableType:
         board = self._board
-        lists = [
-            _list("what happened", board.news),
-            _list("mails", board.mails),
-        ]
+        lists = Table.grid(expand=True)
+        lists.add_column(ratio=1)
+        lists.add_column(ratio=1)
+        lists.add_row(_list("what happened", board.news), _list("mails", board.mails))
         clock = Text(f"{board.now:%A %d %B %Y, %H:%M} ({board.zone.key})", style="bold")
-        return Group(clock, self._ladder(), Columns(lists, equal=True, expand=True))
+        return Group(clock, self._ladder(), lists)
 
     def _ladder(self) -> Table:
         counts = self._board.counts()
@@ -79,7 +78,6 @@ class _Picture:
         return table
 
 
-def _list(title: str, lines: object) -> Panel:
-    text = Text("\n".join(lines) if hasattr(lines, "__iter__") else "", overflow="ellipsis")
-    text.no_wrap = True
-    return Panel(text, title=title, title_align="left", height=10)
+def _list(title: str, lines: Iterable[str]) -> Panel:
+    text = Text("\n".join(lines), overflow="ellipsis", no_wrap=True)
+    return Panel(text, title=title, title_align="left", height=LAST + 2)
