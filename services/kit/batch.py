@@ -211,6 +211,7 @@ def _incoming(item: Sequenced, data: dict[str, Any], real_now: datetime) -> Inco
         recordedat=item.event.recordedat,
         data=data,
         real_now=real_now,
+        after=item.after,
     )
 
 

@@ -93,7 +93,10 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One message to decide about; `data` has public and unsealed private fields merged."""
+    """One message to decide about; `data` has public and unsealed private fields merged.
+
+    `after` says which positions of its own inputs the producer had applied (empty: foreign).
+    """
 
     topic: str
     partition: int
@@ -104,6 +107,7 @@ class Incoming:
     recordedat: datetime
     data: Mapping[str, Any]
     real_now: datetime
+    after: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,22 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
-from schemas.case import CaseOpened
+from schemas.case import CaseOpened, PackPin
 from schemas.event import EventData
 from schemas.pack import Pack
-from schemas.topics import DELIVERIES, event_class
+from schemas.topics import CASES, DELIVERIES, event_class
 from schemas.vocabulary import DeliveryChannel, DeliveryStatus
 from services.kit.entities import Decided, Decision, Entity, Incoming, Wake
 from services.kit.faults import Poison, Postpone
 from services.kit.unit import QUERIES as KIT_QUERIES
 from services.kit.unit import Unit
 from services.notifier import metrics, store
-from services.notifier.core.advance import UnopenedCase, advance
+from services.notifier.core.advance import Heard, Step, advance, lapse
 from services.notifier.core.announce import Announcement
-from services.notifier.core.plan import Cause, Delivery, Reach, plan
+from services.notifier.core.plan import Delivery, Reach, plan
 from services.notifier.core.recipient import Preferences
-from services.notifier.core.story import load
+from services.notifier.core.story import Story, load
 from services.notifier.core.vocabulary import Reason
 from services.notifier.freeze import Freezer
 
@@ -34,10 +35,9 @@ INBOX_CHANNEL = "inbox"
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """The effects of a decision: who is owed a word, why, and under which policy."""
+    """The effects of a decision: who is owed a word, and under which policy."""
 
     words: tuple[Announcement, ...]
-    cause: Cause
     policy: Pack
 
 
@@ -64,20 +64,26 @@ class NotifierLogic:
         if event is None or _is_erased(entity):
             return Decision(None)
         before = load(entity.state) if entity.state is not None else None
-        try:
-            step = advance(entity.id, before, event, incoming.recordedat)
-        except UnopenedCase as error:
-            raise Poison("case_not_opened", str(error)) from error
-        policy = self._policies.get(step.story.policy.digest)
-        if policy is None:
-            raise Postpone("policy_missing")
+        policy = self._policy(_pin(event, before))
+        heard = Heard(
+            event, incoming.id, incoming.recordedat, incoming.sequence, incoming.after.get(CASES, 0)
+        )
+        step = advance(entity.id, before, heard, policy)
         subject = event.data_subject if isinstance(event, CaseOpened) else None
-        owed = Owed(step.announcements, Cause(incoming.id, incoming.recordedat), policy)
-        return Decision(step.story.dump(), subject=subject, effects=owed)
+        return _decision(step, policy, subject)
 
     def on_wake(self, entity: Entity, wake: Wake, now: datetime) -> Decision:
-        """The notifier sets no wake-ups: retries are the courier's, in real time."""
-        return Decision(None)
+        """The ladder has not reacted in time: tell what waited for it."""
+        if entity.state is None:
+            return Decision(None)
+        story = load(entity.state)
+        return _decision(lapse(story, now), self._policy(story.policy), None)
+
+    def _policy(self, pin: PackPin) -> Pack:
+        policy = self._policies.get(pin.digest)
+        if policy is None:
+            raise Postpone("policy_missing")
+        return policy
 
     async def write(self, unit: Unit, decided: Sequence[Decided]) -> None:
         """Plan, freeze and store the deliveries, and say so on topic `deliveries`."""
@@ -105,7 +111,7 @@ class NotifierLogic:
         return [
             _Planned(one, self._row(unit, one, delivery, preferences))
             for word in owed.words
-            for delivery in plan(word, owed.cause, preferences.get(word.recipient), reach, now)
+            for delivery in plan(word, preferences.get(word.recipient), reach, now)
         ]
 
     def _row(
@@ -117,7 +123,7 @@ class NotifierLogic:
     ) -> store.NewDelivery:
         owed: Owed = one.decision.effects
         now, subject = unit.now_for(one.entity), delivery.announcement.story.customer.recipient
-        row = store.suppressed(delivery, owed.cause, subject, now)
+        row = store.suppressed(delivery, subject, now)
         if not delivery.goes_out:
             return row
         frozen = self._freezer.freeze(delivery, owed.policy, preferences, now)
@@ -127,6 +133,19 @@ class NotifierLogic:
         if body is None:
             return replace(row, reason=Reason.SUBJECT_ERASED)
         return store.going_out(row, body, now, unit.real_now)
+
+
+def _pin(event: EventData, before: Story | None) -> PackPin:
+    if before is not None:
+        return before.policy
+    if isinstance(event, CaseOpened):
+        return event.policy
+    raise Poison("case_not_opened", type(event).event_name)
+
+
+def _decision(step: Step, policy: Pack, subject: UUID | None) -> Decision:
+    owed = Owed(step.announcements, policy)
+    return Decision(step.story.dump(), wake_at=step.wake_at, subject=subject, effects=owed)
 
 
 def _is_erased(entity: Entity) -> bool:

@@ -28,7 +28,7 @@ _LOOK_S: Final = 5.0
 
 
 class Bell:
-    """Rings when any inbox may have something new; a missed ring is made up by looking again."""
+    """Rings when any inbox may have something new; a lost ring is made up by looking again."""
 
     def __init__(self) -> None:
         self._next = asyncio.Event()
@@ -38,10 +38,9 @@ class Bell:
         self._next.set()
         self._next = asyncio.Event()
 
-    async def wait(self) -> None:
-        """Until the next ring, or until it is time to look anyway."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._next.wait(), _LOOK_S)
+    def next_ring(self) -> asyncio.Event:
+        """Take this before looking: a ring while one looks must not be missed."""
+        return self._next
 
 
 class Inbox:
@@ -57,13 +56,14 @@ class Inbox:
         """Every message after `last_event_id` (all, if it names none of this inbox), for ever."""
         position = await self._position(recipient, last_event_id)
         while True:
+            ring = self._bell.next_ring()
             rows = await self._entities.db.fetch(QUERIES["inbox"], recipient, position, _PAGE)
             for row in rows:
                 position = row["pos"]
                 content = json.dumps(await self._content(row), ensure_ascii=False)
                 yield ServerSentEvent(content, id=str(row["id"]), event="message")
             if len(rows) < _PAGE:
-                await self._bell.wait()
+                await _wait(ring)
 
     async def read(self, recipient: str, delivery_id: UUID) -> Mapping[str, Any]:
         """The recipient has read a message: confirmed, once. Raises `NotFound`."""
@@ -110,3 +110,9 @@ class Inbox:
             "at": row["planned_at"].isoformat(),
             "read": row["status"] == DeliveryStatus.CONFIRMED,
         }
+
+
+async def _wait(ring: asyncio.Event) -> None:
+    """Until the ring, or until it is time to look anyway."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(ring.wait(), _LOOK_S)

@@ -27,7 +27,7 @@ from services.kit.db import Database
 from services.kit.sealing import Sealer
 from services.kit.sql import Queries
 from services.kit.unit import Unit
-from services.notifier.core.plan import Cause, Delivery
+from services.notifier.core.plan import Delivery
 from services.notifier.core.recipient import Preferences
 from services.notifier.core.story import GROUP_PREFIX
 from services.packs import LoadedPack
@@ -73,14 +73,14 @@ class NewDelivery:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
-def suppressed(delivery: Delivery, cause: Cause, subject: UUID, now: datetime) -> NewDelivery:
+def suppressed(delivery: Delivery, subject: UUID, now: datetime) -> NewDelivery:
     """The row of a delivery that is not sent."""
     return NewDelivery(
         id=delivery.id,
         key=delivery.key,
         case_id=delivery.announcement.story.case_id,
         subject=subject,
-        event_id=cause.event_id,
+        event_id=delivery.announcement.cause.event_id,
         recipient=delivery.announcement.recipient,
         channel=delivery.channel,
         template=delivery.announcement.template,

@@ -9,7 +9,6 @@ from uuid import UUID, uuid5
 
 from schemas import case, conversation, escalation
 from schemas.event import EventData
-from schemas.pack import Pack
 from schemas.report import Actor, AgentRef, Contact, Customer, Transaction
 from schemas.vocabulary import (
     Category,
@@ -24,10 +23,12 @@ from schemas.vocabulary import (
     Status,
     StopReason,
 )
-from services.notifier.core.advance import advance
+from services.notifier.core.advance import Heard, Step, advance
 from services.notifier.core.story import Story
 from services.packs import DEFAULT_PACK, load_pack
 
+PACK = load_pack(DEFAULT_PACK).pack
+"""The shipped policy."""
 T0 = datetime(2026, 11, 20, 1, 58, tzinfo=UTC)
 """Friday 09:58 in Shanghai, as in the walkthrough."""
 CASE = UUID("11111111-1111-5111-8111-111111111111")
@@ -43,11 +44,6 @@ ZH = Customer(
     phone="+8613800000000",
 )
 EN = ZH.model_copy(update={"name": "Jo Miller", "locale": "en-US", "time_zone": "America/New_York"})
-
-
-def pack() -> Pack:
-    """The shipped pack."""
-    return load_pack(DEFAULT_PACK).pack
 
 
 def at(minutes: float) -> datetime:
@@ -147,18 +143,34 @@ def offered(kind: type[escalation.OfferEvent], /, rung: str, **fields: Any) -> A
     return on_rung(kind, "email", **{**base, **fields})
 
 
-def fold(story: Story | None, event: EventData, minutes: float) -> Story:
-    """The story after one more event of either topic."""
-    return advance(CASE, story, event, at(minutes)).story
+def heard(event: EventData, minutes: float, sequence: int = 1, applied: int = 10**6) -> Heard:
+    """An event as it came; one of the ladder has seen everything unless `applied` says less."""
+    name = f"{type(event).event_name} {minutes}"
+    return Heard(event, event_id(name), at(minutes), sequence, applied)
+
+
+def tell(*events: EventData) -> list[Step]:
+    """The steps of these events, one minute apart."""
+    story: Story | None = None
+    steps: list[Step] = []
+    for minutes, event in enumerate(events):
+        steps.append(advance(CASE, story, heard(event, minutes), PACK))
+        story = steps[-1].story
+    return steps
 
 
 def story_of(*events: EventData) -> Story:
     """The story after these events, one minute apart."""
-    story: Story | None = None
-    for minutes, event in enumerate(events):
-        story = fold(story, event, minutes)
-    assert story is not None
-    return story
+    return tell(*events)[-1].story
+
+
+def ladder_moved(minutes: float) -> escalation.ClockStarted:
+    """The ladder's answer to what an agent said: the promise clock begins again."""
+    event: escalation.ClockStarted = on_rung(
+        escalation.ClockStarted, clock="update", kind="service", started_at=at(2), budget="PT4H",
+        unit="business", next_update_at=at(minutes),
+    )  # fmt: skip
+    return event
 
 
 def every_event() -> tuple[tuple[EventData, ...], ...]:
@@ -191,7 +203,12 @@ def every_event() -> tuple[tuple[EventData, ...], ...]:
         contact=Contact(channel=Channel.CHAT, summary="客户再次询问"),
         by=None,
     )
-    held = (*base, more, claimed, replied, promised)
+    moved = ladder_moved(243)
+    paused = on_rung(
+        escalation.ClockPaused, clock="update", kind="service", reason="waiting_customer",
+        next_update_at=None,
+    )  # fmt: skip
+    held = (*base, more, claimed, replied, promised, moved)
     missed = on_rung(
         escalation.ClockMissed, clock="update", kind="service", missed_at=at(15),
         tell_customer=True, next_update_at=at(240),
@@ -205,6 +222,7 @@ def every_event() -> tuple[tuple[EventData, ...], ...]:
     social = entered(
         "social", side=Side.CUSTOMER, reason=RungReason.OFFER_ACCEPTED, text="张三已同意"
     )
+    incident = said(case.IncidentUpdated, incident_id=event_id("incident"), text="服务已恢复。")
     resolved = said(
         case.CaseResolved, status=Status.RESOLVED, outcome="refunded", summary="款项已到账。"
     )
@@ -214,9 +232,9 @@ def every_event() -> tuple[tuple[EventData, ...], ...]:
     return (
         base,
         (*base, claimed),
-        (*base, claimed, asked),
-        (*base, claimed, replied),
-        (*base, claimed, promised),
+        (*base, claimed, asked, paused),
+        (*base, claimed, replied, moved),
+        (*base, claimed, promised, moved),
         (*held, missed),
         (*held, entered("senior")),
         email,
@@ -237,5 +255,5 @@ def every_event() -> tuple[tuple[EventData, ...], ...]:
         (*held, said(case.CaseWithdrawn, status=Status.WITHDRAWN, reason="已自行解决")),
         (*held, said(case.CaseClosed, status=Status.CLOSED, reason="超过确认期限")),
         (*held, resolved, stopped, reopened, started(episode=2, reason=RungReason.REOPENED)),
-        (*base, said(case.IncidentUpdated, incident_id=event_id("incident"), text="服务已恢复。")),
+        (*base, incident, moved),
     )  # fmt: skip

@@ -65,6 +65,9 @@ class World:
         subject = event.data_subject if isinstance(event, CaseOpened) else None
         async with entities.transaction() as unit:
             entity = (await unit.lock([case_id], create=True))[case_id]
+            if topic == "escalations":
+                known = await self.upstream["cases"].read(case_id)
+                entity.inputs["cases"].sequence = known.position("cases") if known else 0
             trigger = uuid.uuid5(case_id, f"{topic}{entity.position(topic)}")
             subject = subject or entity.subject or await self._subject(case_id)
             unit.apply(entity, Decision(b"{}", ((topic, event),), subject=subject), trigger)

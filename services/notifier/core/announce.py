@@ -10,38 +10,32 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from schemas import case, conversation, escalation
 from schemas.event import EventData
-from schemas.vocabulary import RungReason, Side
-from services.notifier.core.story import GROUP_PREFIX, Story
+from schemas.vocabulary import Role, RungReason, Side
+from services.notifier.core.story import GROUP_PREFIX, Detail, Holder, Story
 from services.notifier.core.vocabulary import Template
 
 
 @dataclass(frozen=True, slots=True)
-class Detail:
-    """What one event adds to the story in a message; what an event does not have stays None."""
+class Cause:
+    """The event that makes somebody be told; `recorded_at` is its producer's domain time."""
 
-    text: str | None = None
-    facts: tuple[str, ...] = ()
-    what: str | None = None
-    by_when: datetime | None = None
-    clock: str | None = None
-    offered_rung: str | None = None
-    offered_path: str | None = None
-    consent_to: str | None = None
-    expires_at: datetime | None = None
-    because: str | None = None
+    event_id: UUID
+    recorded_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """One recipient is owed one text: `story` is the case as it stood right after the event."""
+    """One recipient is owed one text: `story` is the case as it stands when they are told."""
 
     recipient: str
     template: Template
     story: Story
     detail: Detail
+    cause: Cause
     needs_consent: str | None = None
 
     @property
@@ -52,33 +46,43 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The story before and after one event."""
+    """One event, and the story before and after it."""
 
     event: Any
+    cause: Cause
     before: Story | None
     after: Story
 
 
+_NOTHING: Final = Detail()
 Announcer = Callable[[Moment], tuple[Announcement, ...]]
 
 
-def announcements(event: EventData, before: Story | None, after: Story) -> tuple[Announcement, ...]:
-    """Everybody who is owed a word after `event`, each recipient at most once."""
-    announcer = _ANNOUNCERS.get(type(event))
+def announcements(moment: Moment) -> tuple[Announcement, ...]:
+    """Everybody who is owed a word after an event, each recipient at most once."""
+    announcer = _ANNOUNCERS.get(type(moment.event))
     if announcer is None:
         return ()
     first: dict[str, Announcement] = {}
-    for announcement in announcer(Moment(event, before, after)):
+    for announcement in announcer(moment):
         first.setdefault(announcement.recipient, announcement)
     return tuple(first.values())
 
 
-def _customer(moment: Moment, template: Template, detail: Detail = Detail()) -> Announcement:
-    return Announcement(str(moment.after.customer.recipient), template, moment.after, detail)
+def _customer(moment: Moment, template: Template, detail: Detail = _NOTHING) -> Announcement:
+    recipient = str(moment.after.customer.recipient)
+    return Announcement(recipient, template, moment.after, detail, moment.cause)
 
 
 def _group(moment: Moment, name: str, template: Template, detail: Detail) -> Announcement:
-    return Announcement(GROUP_PREFIX + name, template, moment.after, detail)
+    return Announcement(GROUP_PREFIX + name, template, moment.after, detail, moment.cause)
+
+
+def _agent(event: case.CaseEvent) -> Holder | None:
+    """The agent who spoke, if it was one."""
+    if event.by is None or event.by.role not in {Role.AGENT, Role.SUPERVISOR}:
+        return None
+    return Holder(staff_number=event.by.id, name=event.by.name)
 
 
 def _started(moment: Moment) -> tuple[Announcement, ...]:
@@ -91,12 +95,14 @@ def _started(moment: Moment) -> tuple[Announcement, ...]:
 
 def _asked(moment: Moment) -> tuple[Announcement, ...]:
     event: conversation.CustomerAsked = moment.event
-    detail = Detail(text=event.text, facts=event.facts)
+    detail = Detail(text=event.text, facts=event.facts, agent=_agent(event))
     return (_customer(moment, Template.CUSTOMER_ASKED, detail),)
 
 
 def _replied(moment: Moment) -> tuple[Announcement, ...]:
-    return (_customer(moment, Template.CUSTOMER_REPLIED_TO, Detail(text=moment.event.text)),)
+    event: conversation.CustomerRepliedTo = moment.event
+    detail = Detail(text=event.text, agent=_agent(event))
+    return (_customer(moment, Template.CUSTOMER_REPLIED_TO, detail),)
 
 
 def _held(moment: Moment) -> tuple[Announcement, ...]:
@@ -148,7 +154,7 @@ def _missed(moment: Moment) -> tuple[Announcement, ...]:
 
 def _promised(moment: Moment) -> tuple[Announcement, ...]:
     event: conversation.PromiseMade = moment.event
-    detail = Detail(what=event.what, by_when=event.by_when)
+    detail = Detail(what=event.what, by_when=event.by_when, agent=_agent(event))
     return (_customer(moment, Template.PROMISE_MADE, detail),)
 
 
@@ -157,7 +163,6 @@ def _offered(moment: Moment) -> tuple[Announcement, ...]:
     detail = Detail(
         offered_rung=event.offered_rung,
         offered_path=event.offered_path,
-        consent_to=event.consent_to,
         expires_at=event.expires_at,
     )
     return (_customer(moment, Template.OFFER_MADE, detail),)
@@ -171,7 +176,7 @@ def _accepted(moment: Moment) -> tuple[Announcement, ...]:
 
 def _resolved(moment: Moment) -> tuple[Announcement, ...]:
     event: case.CaseResolved = moment.event
-    detail = Detail(text=event.summary, what=event.outcome)
+    detail = Detail(text=event.summary, what=event.outcome, agent=_agent(event))
     return (_customer(moment, Template.CASE_RESOLVED, detail),)
 
 

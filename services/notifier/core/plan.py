@@ -22,14 +22,6 @@ _KEYS: Final = UUID("5f0d5c55-3f0e-5d0c-9f43-4f5b1f0f7b11")
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
-    """The event that made somebody be told; `recorded_at` is its producer's domain time."""
-
-    event_id: UUID
-    recorded_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Delivery:
     """One message for one recipient on one channel; `reason` says why it goes, or why not."""
 
@@ -66,22 +58,21 @@ def delivery_id(event_id: UUID, recipient: str, channel: DeliveryChannel) -> UUI
 
 def plan(
     announcement: Announcement,
-    cause: Cause,
     preferences: Preferences | None,
     reach: Reach,
     now: datetime,
 ) -> tuple[Delivery, ...]:
     """One delivery per channel of the recipient; when none can go, one that says why."""
     wanted = wanted_channels(announcement, preferences, reach)
-    refused = _refused(announcement, cause, reach, now)
+    refused = _refused(announcement, reach, now)
     usable = tuple(address for address in wanted if _usable(address))
     allowed = tuple(address for address in usable if _allowed(announcement, address, preferences))
     if refused is not None:
-        return _each(announcement, cause, usable or wanted[:1], refused)
+        return _each(announcement, usable or wanted[:1], refused)
     if allowed:
-        return _each(announcement, cause, allowed, Reason.OWED)
+        return _each(announcement, allowed, Reason.OWED)
     reason = Reason.OPTED_OUT if usable else Reason.NO_ADDRESS
-    return _each(announcement, cause, wanted[:1], reason)
+    return _each(announcement, wanted[:1], reason)
 
 
 def wanted_channels(
@@ -146,26 +137,23 @@ def _allowed(
     return address.channel in preferences.preferences[announcement.template]
 
 
-def _refused(
-    announcement: Announcement, cause: Cause, reach: Reach, now: datetime
-) -> Reason | None:
+def _refused(announcement: Announcement, reach: Reach, now: datetime) -> Reason | None:
     consent = announcement.needs_consent
     if consent is not None and consent not in announcement.story.consents:
         return Reason.CONSENT_MISSING
-    if now - cause.recorded_at > reach.stale_after:
+    if now - announcement.cause.recorded_at > reach.stale_after:
         return Reason.STALE_ON_ARRIVAL
     return None
 
 
 def _each(
     announcement: Announcement,
-    cause: Cause,
     addresses: tuple[ChannelAddress, ...],
     reason: Reason,
 ) -> tuple[Delivery, ...]:
     return tuple(
         Delivery(
-            id=delivery_id(cause.event_id, announcement.recipient, address.channel),
+            id=delivery_id(announcement.cause.event_id, announcement.recipient, address.channel),
             announcement=announcement,
             channel=address.channel,
             address=address,

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from schemas.case import PackPin
 from schemas.report import Transaction
 from schemas.vocabulary import Category, Lane, Severity, Status
+from services.notifier.core.vocabulary import Template
 
 GROUP_PREFIX = "group:"
 
@@ -86,6 +87,34 @@ class Holder(_Part):
     name: str | None = None
 
 
+class Detail(_Part):
+    """What one event adds to the story in a message; what an event does not have stays None."""
+
+    text: str | None = None
+    facts: tuple[str, ...] = ()
+    what: str | None = None
+    by_when: datetime | None = None
+    clock: str | None = None
+    offered_rung: str | None = None
+    offered_path: str | None = None
+    expires_at: datetime | None = None
+    because: str | None = None
+    agent: Holder | None = None
+
+
+class WaitingWord(_Part):
+    """A message whose next promised time is not known before the ladder has reacted.
+
+    `position` is the sequence of its event on topic `cases`.
+    """
+
+    template: Template
+    detail: Detail
+    event_id: UUID
+    recorded_at: datetime
+    position: int
+
+
 class Customer(_Part):
     """How the case's customer is spoken to and reached. `recipient` is the opaque subject id."""
 
@@ -132,6 +161,7 @@ class Story(_Part):
     standing: Standing | None = None
     offers: tuple[OpenOffer, ...] = ()
     told: tuple[Told, ...] = ()
+    waiting: tuple[WaitingWord, ...] = ()
 
     def next_promised_at(self, now: datetime) -> datetime | None:
         """The earliest instant after `now` at which the customer was promised to hear from us."""

@@ -6,7 +6,7 @@ Owns the names that templates may use. Holds no sentence itself: those are in `t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -17,10 +17,10 @@ from babel.numbers import format_currency
 
 from schemas.pack import Pack, Texts
 from schemas.report import Transaction
-from services.notifier.core.announce import Announcement, Detail
+from services.notifier.core.announce import Announcement
 from services.notifier.core.recipient import Preferences
 from services.notifier.core.redact import personal_values, redact
-from services.notifier.core.story import Line, Story
+from services.notifier.core.story import Detail, Line, Story
 from services.notifier.core.vocabulary import Template
 
 LANGUAGES: Final = ("en", "zh")
@@ -107,7 +107,9 @@ def redacted(story: Story) -> Story:
 
 def _redacted_detail(story: Story, detail: Detail) -> Detail:
     known = personal_values(story)
-    return replace(detail, text=redact(detail.text, known) if detail.text else None)
+    return detail.model_copy(
+        update={"text": redact(detail.text, known) if detail.text else None, "agent": None}
+    )
 
 
 def _redacted_line(line: Line, known: frozenset[str]) -> Line:

@@ -14,33 +14,38 @@ import pytest
 from schemas import case
 from schemas.event import EventData
 from schemas.report import Customer
-from services.notifier.core.advance import advance
+from services.notifier.core.announce import Announcement
 from services.notifier.core.vocabulary import Template
 from services.notifier.core.wording import LANGUAGES, context, voice_for
 from services.notifier.render import Message, Renderer
-from tests.support.notifier_stories import CASE, EN, ZH, at, every_event, pack, story_of
+from tests.support.notifier_stories import EN, PACK, ZH, at, every_event, tell
 
 HERE = Path(__file__).parent / "messages"
 RENDERER = Renderer()
-PACK = pack()
 CUSTOMERS = {"zh": ZH, "en": EN}
 
 
 def messages(events: tuple[EventData, ...], customer: Customer | None) -> dict[str, Message]:
     """What everybody reads after the last event, by template and how it came about."""
     first = events[0].model_copy(update={"customer": customer})
-    before = story_of(first, *events[1:-1])
     found: dict[str, Message] = {}
-    for word in advance(CASE, before, events[-1], at(len(events))).announcements:
+    for word in tell(first, *events[1:])[-1].announcements:
         voice = voice_for(word, None)
         content = context(word, PACK, voice, at(len(events)))
-        name = f"{voice.language}/{word.template}.{type(events[-1]).event_name}"
-        if word.detail.offered_rung:
-            name += f".{word.detail.offered_rung}"
-        elif word.story.standing and word.template is not Template.CASE_RECEIVED:
-            name += f".{word.story.standing.rung}"
-        found[name] = RENDERER.message(word.template, voice.language, content)
+        found[_name(word, voice.language)] = RENDERER.message(
+            word.template, voice.language, content
+        )
     return found
+
+
+def _name(word: Announcement, language: str) -> str:
+    """Where the golden of a message rests."""
+    parts = [f"{language}/{word.template}", word.detail.offered_rung or ""]
+    if word.template is Template.CASE_CLOSED:
+        parts.append(str(word.detail.because))
+    if word.template is Template.RUNG_ENTERED and word.story.standing:
+        parts.append(word.story.standing.rung)
+    return ".".join(part for part in parts if part)
 
 
 def everything() -> dict[str, Message]:

@@ -12,6 +12,7 @@ import pytest
 
 from schemas import case, conversation, escalation
 from schemas.vocabulary import DeliveryChannel
+from services.kit.timers import Timers
 from services.notifier.channels.email import EmailChannel, SmtpSettings
 from services.notifier.courier import Courier, Pace
 from services.notifier.store import QUERIES
@@ -24,6 +25,7 @@ from tests.support.notifier_stories import (
     case_opened,
     entered,
     every_event,
+    ladder_moved,
     on_rung,
     said,
     started,
@@ -171,7 +173,10 @@ async def test_a_busy_server_is_tried_again_later_and_a_refusal_is_the_end(
 
 async def test_a_group_without_consent_gets_nothing_and_the_ledger_says_why(here: World) -> None:
     without = next(e for e in every_event() if getattr(e[-1], "rung", "") == "social")
-    events = [opened_by(here), *(e for e in without[1:] if not isinstance(e, conversation.ConsentGiven))]
+    events = [
+        opened_by(here),
+        *(e for e in without[1:] if not isinstance(e, conversation.ConsentGiven)),
+    ]
     await here.hear(CASE, *events)
     rows = {str(row["template"]): row for row in await here.deliveries()}
     assert rows["group_handover"]["status"] == "suppressed"
@@ -220,6 +225,22 @@ async def _everything(here: World) -> dict[str, str]:
         )
     assert found["delivery"]
     return found
+
+
+async def test_a_reply_waits_for_the_ladder_and_not_for_ever(here: World) -> None:
+    reply = said(conversation.CustomerRepliedTo, channel="phone", text="正在查询")
+    await here.hear(CASE, opened_by(here), started(next_update_at=at(10**7)), reply)
+    assert "customer_replied_to" not in {row["template"] for row in await here.deliveries()}
+    timers = Timers(here.notifier, here.logic, stale_after_s=5)
+    await timers.step()
+    assert len(await here.deliveries()) == 2
+    await here.notifier.db.execute(
+        "INSERT INTO simulated_clock VALUES (true, now() + interval '31 seconds', 0, '0', now())"
+    )
+    await timers.step()
+    await timers.step()
+    replies = [row for row in await here.deliveries() if row["template"] == "customer_replied_to"]
+    assert [row["status"] for row in replies] == ["planned", "sent"]
 
 
 async def test_old_news_is_kept_and_not_sent(here: World) -> None:
@@ -304,6 +325,7 @@ async def test_a_reply_is_told_to_the_customer_the_case_was_opened_for(
         await here.hear(
             case_id, opened_by(here, customer), started(),
             said(conversation.CustomerRepliedTo, channel="phone", text=f"答复{number}"),
+            ladder_moved(240),
         )  # fmt: skip
     man = courier(here, sink)
     await carried(man, 6)

@@ -24,7 +24,15 @@ from services.notifier.api import router
 from services.notifier.inbox import Bell, Inbox
 from services.notifier.recipients import Recipients
 from tests.support.kit import until
-from tests.support.notifier_stories import CASE, case_opened, entered, on_rung, said, started
+from tests.support.notifier_stories import (
+    CASE,
+    case_opened,
+    entered,
+    ladder_moved,
+    on_rung,
+    said,
+    started,
+)
 from tests.support.notifier_world import World, world
 
 
@@ -219,7 +227,8 @@ async def test_the_inbox_catches_up_goes_on_live_and_resumes(served: Served) -> 
         assert message["case_id"] == str(CASE)
         assert str(CASE) in message["text"]
         assert message["read"] is False
-        await here.hear(CASE, said(conversation.CustomerRepliedTo, channel="phone", text="正在查询"))
+        reply = said(conversation.CustomerRepliedTo, channel="phone", text="正在查询")
+        await here.hear(CASE, reply, ladder_moved(240))
         served.bell.ring()
         second = await anext(events)
         assert "正在查询" in json.loads(second["data"])["text"]

@@ -25,7 +25,7 @@ from services.local.ports import free_port
 from tests.support import kit
 from tests.support.http_endpoint import Endpoint, answering
 from tests.support.kit import until
-from tests.support.notifier_stories import CASE, case_opened, entered, said, started
+from tests.support.notifier_stories import CASE, case_opened, entered, ladder_moved, said, started
 from tests.support.notifier_world import World, world
 from tests.support.smtp_sink import Sink, serving
 
@@ -134,6 +134,7 @@ async def test_it_tells_survives_a_kill_and_ends_cleanly(
             await first.wait()
         reply = said(conversation.CustomerRepliedTo, channel="phone", text="正在查询")
         await here.emitted(CASE, reply)
+        await here.emitted(CASE, ladder_moved(240))
         await here.emitted(CASE, entered("senior"))
         async with running(environment) as second:
             await _until_mails(sink, 4)  # two more for the customer, the brief for the group

@@ -7,21 +7,22 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.case import IncidentUpdated
+from schemas.conversation import CustomerAsked, CustomerRepliedTo, PromiseMade
 from schemas.event import EventData
 from schemas.pack import GroupRule, Notify
 from schemas.vocabulary import DeliveryChannel
-from services.notifier.core.advance import advance
-from services.notifier.core.plan import Cause, Reach, plan
+from services.notifier.core.advance import Step, advance, lapse
+from services.notifier.core.plan import Reach, plan
 from services.notifier.core.recipient import ChannelAddress, Preferences
 from services.notifier.core.redact import MARK, redact
 from services.notifier.core.retry import LONGEST_WAIT, Fault, FaultKind, next_attempt
-from services.notifier.core.story import Story, load
+from services.notifier.core.story import load
 from services.notifier.core.vocabulary import Template
 from services.notifier.core.wording import LANGUAGES, context, voice_for
 from services.notifier.render import Renderer
-from tests.support.notifier_stories import CASE, T0, at, case_opened, event_id, every_event, pack
+from tests.support.notifier_stories import CASE, PACK, T0, at, case_opened, every_event, heard
 
-PACK = pack()
 RENDERER = Renderer()
 LATER = [event for events in every_event() for event in events[1:]]
 HISTORIES = st.lists(st.sampled_from(LATER), max_size=12)
@@ -47,30 +48,30 @@ REACH = Reach(
 )
 
 
-def told(history: list[EventData]) -> list[tuple[int, Story]]:
-    """The stories after each event, in any order of events whatever."""
-    story = advance(CASE, None, case_opened(), T0).story
-    stories = [(0, story)]
-    for minutes, event in enumerate(history, start=1):
-        story = advance(CASE, story, event, at(minutes)).story
-        stories.append((minutes, story))
-    return stories
+def steps(history: list[EventData], applied: list[int]) -> list[Step]:
+    """The steps of a history in whatever order; the ladder has seen more or less of `cases`."""
+    found = [advance(CASE, None, heard(case_opened(), 0), PACK)]
+    for number, (event, seen) in enumerate(zip(history, applied, strict=True), start=1):
+        one = heard(event, number, number, seen)
+        found.append(advance(CASE, found[-1].story, one, PACK))
+    return found
 
 
-@given(HISTORIES, PREFERENCES, st.integers(0, 200))
+@given(HISTORIES, PREFERENCES, st.integers(0, 200), st.data())
 def test_every_owed_word_is_planned_once_per_channel_and_can_be_written(
-    history: list[EventData], preferences: Preferences | None, delay_min: int
+    history: list[EventData], preferences: Preferences | None, delay_min: int, data: st.DataObject
 ) -> None:
-    before = [story for _, story in told(history)]
-    for minutes, event in enumerate(history, start=1):
-        for word in advance(CASE, before[minutes - 1], event, at(minutes)).announcements:
-            cause = Cause(event_id(f"event {minutes}"), at(minutes))
+    size = len(history)
+    applied = data.draw(st.lists(st.integers(0, size + 1), min_size=size, max_size=size))
+    for minutes, step in enumerate(steps(history, applied)):
+        for word in step.announcements:
             now = at(minutes + delay_min)
-            deliveries = plan(word, cause, preferences, REACH, now)
+            deliveries = plan(word, preferences, REACH, now)
             assert deliveries
             assert len({delivery.channel for delivery in deliveries}) == len(deliveries)
             assert len({delivery.reason for delivery in deliveries}) == 1
-            assert not (delay_min > 60 and any(d.goes_out for d in deliveries))
+            old = now - word.cause.recorded_at > REACH.stale_after
+            assert not (old and any(delivery.goes_out for delivery in deliveries))
             voice = voice_for(word, preferences)
             content = context(word, PACK, voice, now)
             message = RENDERER.message(word.template, voice.language, content)
@@ -79,10 +80,27 @@ def test_every_owed_word_is_planned_once_per_channel_and_can_be_written(
             assert str(CASE) in message.text
 
 
+@given(HISTORIES, st.data())
+def test_a_word_that_waits_is_told_exactly_once(
+    history: list[EventData], data: st.DataObject
+) -> None:
+    size = len(history)
+    applied = data.draw(st.lists(st.integers(0, size + 1), min_size=size, max_size=size))
+    found = steps(history, applied)
+    end = lapse(found[-1].story, at(10**6))
+    told = [word for step in (*found, end) for word in step.announcements]
+    keys = [(word.cause.event_id, word.recipient) for word in told]
+    assert len(keys) == len(set(keys))
+    assert end.wake_at is None
+    spoken = (CustomerAsked, CustomerRepliedTo, PromiseMade, IncidentUpdated)
+    owed = {heard(e, n).id for n, e in enumerate(history, start=1) if isinstance(e, spoken)}
+    assert owed <= {event_id for event_id, _ in keys}
+
+
 @given(HISTORIES)
 def test_a_story_survives_being_stored(history: list[EventData]) -> None:
-    for _, story in told(history):
-        assert load(story.dump()) == story
+    for step in steps(history, [0] * len(history)):
+        assert load(step.story.dump()) == step.story
 
 
 @given(st.text(), st.lists(st.text(st.characters(exclude_characters=MARK), min_size=2), max_size=4))

@@ -10,9 +10,10 @@ from pydantic import ValidationError
 from schemas.pack import GroupRule, Notify
 from schemas.report import Customer
 from schemas.vocabulary import DeliveryChannel
-from services.notifier.core.announce import Announcement, Detail
-from services.notifier.core.plan import Cause, Delivery, Reach, delivery_id, plan
+from services.notifier.core.announce import Announcement, Cause
+from services.notifier.core.plan import Delivery, Reach, delivery_id, plan
 from services.notifier.core.recipient import ChannelAddress, Preferences
+from services.notifier.core.story import Detail
 from services.notifier.core.vocabulary import Reason, Template
 from tests.support.notifier_stories import (
     SUBJECT,
@@ -37,7 +38,7 @@ def word(
     recipient: str = str(SUBJECT), customer: Customer | None = ZH, consent: str | None = None
 ) -> Announcement:
     story = story_of(case_opened(customer), started())
-    return Announcement(recipient, Template.CASE_RECEIVED, story, Detail(), consent)
+    return Announcement(recipient, Template.CASE_RECEIVED, story, Detail(), CAUSE, consent)
 
 
 def outcomes(deliveries: tuple[Delivery, ...]) -> list[tuple[DeliveryChannel, Reason]]:
@@ -45,22 +46,22 @@ def outcomes(deliveries: tuple[Delivery, ...]) -> list[tuple[DeliveryChannel, Re
 
 
 def test_the_policys_channels_in_order_where_there_is_an_address() -> None:
-    deliveries = plan(word(), CAUSE, None, REACH, at(1))
+    deliveries = plan(word(), None, REACH, at(1))
     assert outcomes(deliveries) == [(EMAIL, Reason.OWED), (IN_APP, Reason.OWED)]
     assert deliveries[0].address is not None
     assert deliveries[0].address.address == "customer@example.com"
     without = word(customer=ZH.model_copy(update={"email": None}))
-    assert outcomes(plan(without, CAUSE, None, REACH, at(1))) == [(IN_APP, Reason.OWED)]
+    assert outcomes(plan(without, None, REACH, at(1))) == [(IN_APP, Reason.OWED)]
 
 
 def test_a_recipient_without_any_address_is_recorded_as_such() -> None:
-    deliveries = plan(word("group:unknown"), CAUSE, None, REACH, at(1))
+    deliveries = plan(word("group:unknown"), None, REACH, at(1))
     assert outcomes(deliveries) == [(EMAIL, Reason.NO_ADDRESS)]
     assert not deliveries[0].goes_out
 
 
 def test_a_groups_mailbox_comes_from_the_policy() -> None:
-    (delivery,) = plan(word("group:senior"), CAUSE, None, REACH, at(1))
+    (delivery,) = plan(word("group:senior"), None, REACH, at(1))
     assert delivery.address is not None
     assert delivery.address.address == "senior@wallet.example"
 
@@ -72,7 +73,7 @@ def test_the_recipients_own_channels_win_and_unverified_ones_do_not_count() -> N
             ChannelAddress(channel=EMAIL, address="other@example.com", verified=False),
         )
     )
-    assert outcomes(plan(word(), CAUSE, own, REACH, at(1))) == [(WEBHOOK, Reason.OWED)]
+    assert outcomes(plan(word(), own, REACH, at(1))) == [(WEBHOOK, Reason.OWED)]
 
 
 def test_of_several_addresses_the_first_verified_one_is_used() -> None:
@@ -83,38 +84,38 @@ def test_of_several_addresses_the_first_verified_one_is_used() -> None:
             ChannelAddress(channel=EMAIL, address="newer@example.com"),
         )
     )
-    (delivery,) = plan(word(), CAUSE, own, REACH, at(1))
+    (delivery,) = plan(word(), own, REACH, at(1))
     assert delivery.address is not None
     assert delivery.address.address == "new@example.com"
 
 
 def test_a_policy_that_names_no_channel_is_recorded_as_such() -> None:
     mute = Reach(Notify(customer=(), group=()), {}, timedelta(hours=24))
-    assert outcomes(plan(word(), CAUSE, None, mute, at(1))) == [(EMAIL, Reason.NO_ADDRESS)]
+    assert outcomes(plan(word(), None, mute, at(1))) == [(EMAIL, Reason.NO_ADDRESS)]
 
 
 def test_preferences_per_text_narrow_the_channels_down_to_none() -> None:
     narrow = Preferences(preferences={Template.CASE_RECEIVED: (IN_APP,)})
-    assert outcomes(plan(word(), CAUSE, narrow, REACH, at(1))) == [(IN_APP, Reason.OWED)]
+    assert outcomes(plan(word(), narrow, REACH, at(1))) == [(IN_APP, Reason.OWED)]
     silent = Preferences(preferences={Template.CASE_RECEIVED: ()})
-    assert outcomes(plan(word(), CAUSE, silent, REACH, at(1))) == [(EMAIL, Reason.OPTED_OUT)]
+    assert outcomes(plan(word(), silent, REACH, at(1))) == [(EMAIL, Reason.OPTED_OUT)]
 
 
 def test_old_news_is_recorded_and_not_sent() -> None:
-    edge = plan(word(), CAUSE, None, REACH, at(24 * 60))
+    edge = plan(word(), None, REACH, at(24 * 60))
     assert all(delivery.goes_out for delivery in edge)
-    late = plan(word(), CAUSE, None, REACH, at(24 * 60 + 1))
+    late = plan(word(), None, REACH, at(24 * 60 + 1))
     assert [reason for _, reason in outcomes(late)] == [Reason.STALE_ON_ARRIVAL] * 2
 
 
 def test_nothing_is_handed_over_without_consent() -> None:
     needing = word("group:senior", consent="social")
-    assert outcomes(plan(needing, CAUSE, None, REACH, at(1))) == [(EMAIL, Reason.CONSENT_MISSING)]
+    assert outcomes(plan(needing, None, REACH, at(1))) == [(EMAIL, Reason.CONSENT_MISSING)]
 
 
 def test_the_key_depends_on_event_recipient_and_channel_only() -> None:
-    first = plan(word(), CAUSE, None, REACH, at(1))
-    again = plan(word(), Cause(CAUSE.event_id, at(0)), None, REACH, at(2))
+    first = plan(word(), None, REACH, at(1))
+    again = plan(word(), None, REACH, at(2))
     assert [delivery.key for delivery in first] == [delivery.key for delivery in again]
     assert len({delivery.key for delivery in first}) == 2
     other = delivery_id(event_id("other"), str(SUBJECT), EMAIL)
