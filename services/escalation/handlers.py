@@ -17,7 +17,7 @@ from services.escalation.core import engine
 from services.escalation.core.policy import Policy
 from services.escalation.core.state import LadderState, read_state
 from services.escalation.core.turn import Decision as LadderDecision
-from services.escalation.store import Effects, PolicyBook, write_effects
+from services.escalation.store import PolicyBook, write_rows
 from services.kit.entities import Decided, Decision, Entity, Incoming, Wake
 from services.kit.faults import Poison, Postpone
 from services.kit.unit import Unit
@@ -71,7 +71,7 @@ class LadderLogic:
     async def write(self, unit: Unit, decided: Sequence[Decided]) -> None:
         """Write what the decisions leave beside the documents."""
         effects = [each.decision.effects for each in decided if each.decision.effects is not None]
-        await write_effects(unit.conn, effects)
+        await write_rows(unit.conn, effects)
 
     def policy_of(self, event: CaseEvent, state: LadderState | None) -> Policy:
         """The policy that an event is decided under."""
@@ -97,7 +97,7 @@ def for_kit(decision: LadderDecision, policy: Policy, subject: UUID | None = Non
         wake_at=decision.wake_at,
         subject=subject,
         held_until=engine.held_until(decision.state, policy),
-        effects=Effects(decision, policy),
+        effects=decision,
     )
 
 

@@ -7,7 +7,6 @@ is named, every write set-based.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -16,7 +15,6 @@ from uuid import UUID
 from schemas.escalation import OfferMade, RungEntered
 from schemas.pack import Pack
 from services.escalation.core.policy import Policy, compile_policy
-from services.escalation.core.state import LadderState
 from services.escalation.core.turn import Decision
 from services.escalation.core.views import queue_row
 from services.kit.sql import Queries
@@ -35,26 +33,18 @@ class Session(Protocol):
     async def execute(self, statement: str, *args: Any) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Effects:
-    """What a decision leaves beside the case's own document."""
-
-    decision: Decision
-    policy: Policy
-
-
-async def write_effects(session: Session, effects: Sequence[Effects]) -> None:
+async def write_rows(session: Session, decisions: Sequence[Decision]) -> None:
     """Write the rows of one transaction's decisions, in the order in which they were made.
 
     Raises asyncpg's `UniqueViolationError` when a rung, an offer or a deadline comes twice.
     """
-    await _insert(session, "add_rungs", [row for each in effects for row in _rungs(each)])
-    await _insert(session, "add_offers", [row for each in effects for row in _offers(each)])
-    await _insert(session, "add_firings", [row for each in effects for row in _firings(each)])
-    latest = {each.decision.state.case_id: each for each in effects}
-    running = [each for each in latest.values() if each.decision.state.stopped is None]
-    stopped = latest.keys() - {each.decision.state.case_id for each in running}
-    lines = [_line(each.decision.state, each.policy) for each in running]
+    await _insert(session, "add_rungs", [row for each in decisions for row in _rungs(each)])
+    await _insert(session, "add_offers", [row for each in decisions for row in _offers(each)])
+    await _insert(session, "add_firings", [row for each in decisions for row in _firings(each)])
+    latest = {each.state.case_id: each for each in decisions}
+    running = [each for each in latest.values() if each.state.stopped is None]
+    stopped = latest.keys() - {each.state.case_id for each in running}
+    lines = [_line(each) for each in running]
     await _insert(session, "save_queue", sorted(lines, key=lambda line: line[0]))
     if stopped:
         await session.execute(QUERIES["leave_queue"], sorted(stopped))
@@ -66,9 +56,9 @@ async def _insert(session: Session, name: str, rows: Sequence[tuple[Any, ...]]) 
         await session.execute(QUERIES[name], *columns)
 
 
-def _rungs(effects: Effects) -> Iterable[tuple[Any, ...]]:
-    case_id = effects.decision.state.case_id
-    for event in effects.decision.events:
+def _rungs(decision: Decision) -> Iterable[tuple[Any, ...]]:
+    case_id = decision.state.case_id
+    for event in decision.events:
         if isinstance(event, RungEntered):
             yield (
                 case_id,
@@ -81,18 +71,18 @@ def _rungs(effects: Effects) -> Iterable[tuple[Any, ...]]:
             )
 
 
-def _offers(effects: Effects) -> Iterable[tuple[Any, ...]]:
-    state = effects.decision.state
+def _offers(decision: Decision) -> Iterable[tuple[Any, ...]]:
+    state = decision.state
     offers = {offer.id: offer for offer in state.offers}
-    for event in effects.decision.events:
+    for event in decision.events:
         if isinstance(event, OfferMade):
             made = offers[event.offer_id]
             yield (state.case_id, made.episode, made.rung, made.visit, made.id, made.made_at)
 
 
-def _firings(effects: Effects) -> Iterable[tuple[Any, ...]]:
-    state = effects.decision.state
-    for firing in effects.decision.firings:
+def _firings(decision: Decision) -> Iterable[tuple[Any, ...]]:
+    state = decision.state
+    for firing in decision.firings:
         yield (
             state.case_id,
             firing.episode,
@@ -104,10 +94,10 @@ def _firings(effects: Effects) -> Iterable[tuple[Any, ...]]:
         )
 
 
-def _line(state: LadderState, policy: Policy) -> tuple[Any, ...]:
-    row = queue_row(state, policy)
+def _line(decision: Decision) -> tuple[Any, ...]:
+    row = queue_row(decision.state, decision.waiting)
     return (
-        state.case_id,
+        decision.state.case_id,
         row.owner_group,
         row.holder,
         row.next_due,

@@ -157,13 +157,12 @@ def wake_at(waiting: Iterable[Deadline], now: datetime) -> datetime | None:
     return min(instants, default=None)
 
 
-def next_due(state: LadderState, policy: Policy, *, promised: bool) -> datetime | None:
+def next_due(waiting: Iterable[Deadline], state: LadderState, *, promised: bool) -> datetime | None:
     """The next deadline of a running clock: of those promised to the customer, or of all."""
-    if state.stopped is not None:
-        return None
     instants = (
-        due_of(record, state, policy).at
-        for record in state.clocks
-        if record.runs and (record.promised_to_customer or not promised)
+        found.at
+        for found in waiting
+        if found.kind is DeadlineKind.CLOCK
+        and (state.clocks[found.position].promised_to_customer or not promised)
     )
-    return min((at for at in instants if at is not None), default=None)
+    return min(instants, default=None)

@@ -76,9 +76,11 @@ def decide_event(
     turn = Turn(state, policy, now, min(recorded_at, now), event_id, event.by_role)
     state.held_since = None  # the stream speaks
     retract_prevented(turn, lambda trial: apply_case_event(trial, event))
+    turn.changed()
     fire_until(turn, turn.at)
     after_end = state.stopped is not None
     apply_case_event(turn, event)
+    turn.changed()
     still_stopped = after_end and state.stopped is not None
     return turn.decide(Outcome.AFTER_END if still_stopped else Outcome.APPLIED)
 
@@ -136,4 +138,5 @@ def decide_command(
     turn = Turn(state, policy, now, now, command_id, by_role)
     fire_until(turn, now, hold=stale)
     carry_out(turn)
+    turn.changed()
     return turn.decide(Outcome.APPLIED)

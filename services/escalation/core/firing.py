@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 
 from schemas.escalation import ClockMissed, ClockWarned
 from schemas.vocabulary import RungReason
-from services.escalation.core.deadlines import VISIBLE, Deadline, DeadlineKind, deadlines
+from services.escalation.core.deadlines import VISIBLE, Deadline, DeadlineKind
 from services.escalation.core.ladder import climb, expire
 from services.escalation.core.policy import Policy, breach_reason
 from services.escalation.core.state import (
@@ -31,7 +31,7 @@ from services.escalation.core.undo import Why
 
 def due_until(turn: Turn, until: datetime, *, hold: bool) -> Iterator[Deadline]:
     """What is due, earliest first; what the customer would see is left out while held."""
-    for found in deadlines(turn.state, turn.policy):
+    for found in turn.waiting():
         if found.at <= until and not (hold and found.kind in VISIBLE):
             yield found
 
@@ -46,6 +46,7 @@ def fire_until(turn: Turn, until: datetime, *, hold: bool = False) -> None:
             Firing(turn.state.episode, what, cycle, found.at, turn.now, turn.lateness_of(found.at))
         )
         _fire(turn, found)
+        turn.changed()
     turn.cause = trigger
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from schemas.escalation import LadderEvent
 from schemas.vocabulary import Role
-from services.escalation.core.deadlines import deadlines, next_due, wake_at
+from services.escalation.core.deadlines import Deadline, deadlines, next_due, wake_at
 from services.escalation.core.policy import Policy
 from services.escalation.core.state import LadderState, write_state
 
@@ -52,6 +52,8 @@ class Decision:
     wake_at: datetime | None
     outcome: Outcome
     firings: tuple[Firing, ...] = ()
+    waiting: tuple[Deadline, ...] = ()
+    """Every deadline ahead, earliest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class Turn:
     """Whether deadlines fire although the stream of cases has been silent for too long."""
     firings: list[Firing] = field(default_factory=list)
     _emitted: list[_Emitted] = field(default_factory=list)
+    _waiting: list[Deadline] | None = None
 
     def emit(self, event: type[LadderEvent], **fields: Any) -> None:
         """Notes an event, with where the case stands now."""
@@ -99,6 +102,16 @@ class Turn:
             )
         )
 
+    def waiting(self) -> list[Deadline]:
+        """Every deadline ahead, earliest first; derived once until something changes."""
+        if self._waiting is None:
+            self._waiting = deadlines(self.state, self.policy)
+        return self._waiting
+
+    def changed(self) -> None:
+        """Has the deadlines derived anew: the state is not what it was."""
+        self._waiting = None
+
     def lateness_of(self, due_at: datetime) -> int:
         """Milliseconds after its due instant at which a deadline is acted upon."""
         if self.lateness_ms is not None:
@@ -107,14 +120,14 @@ class Turn:
 
     def decide(self, outcome: Outcome) -> Decision:
         """The finished decision."""
+        waiting = self.waiting()
         nexts = {
-            "next_update_at": next_due(self.state, self.policy, promised=True),
-            "next_due_at": next_due(self.state, self.policy, promised=False),
+            "next_update_at": next_due(waiting, self.state, promised=True),
+            "next_due_at": next_due(waiting, self.state, promised=False),
         }
         events = tuple(
             noted.event(**noted.place, **nexts, **noted.fields) for noted in self._emitted
         )
-        waiting = deadlines(self.state, self.policy)
         return Decision(
             state=self.state,
             document=write_state(self.state),
@@ -122,4 +135,5 @@ class Turn:
             wake_at=wake_at(waiting, self.now),
             outcome=outcome,
             firings=tuple(self.firings),
+            waiting=tuple(waiting),
         )

@@ -6,6 +6,7 @@ Everything is derived from state and policy, nothing decided.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -54,9 +55,9 @@ def run_state(state: LadderState) -> LadderRunState:
     return LadderRunState.RUNNING if state.open_pause() is None else LadderRunState.PAUSED
 
 
-def queue_row(state: LadderState, policy: Policy) -> QueueRow:
-    """The case as its owner group's queue lists it."""
-    following = _next(state, policy)
+def queue_row(state: LadderState, waiting: Iterable[Deadline]) -> QueueRow:
+    """The case as its owner group's queue lists it, by its deadlines, earliest first."""
+    following = _next(waiting)
     return QueueRow(
         owner_group=state.place.owner_group,
         holder=state.place.holder.staff_number if state.place.holder else None,
@@ -177,15 +178,14 @@ def _offer_view(offer: OfferRecord, state: LadderState, policy: Policy) -> dict[
     }
 
 
-def _next(state: LadderState, policy: Policy) -> Deadline | None:
+def _next(waiting: Iterable[Deadline]) -> Deadline | None:
     """The next deadline at which something runs out."""
     running_out = (DeadlineKind.CLOCK, DeadlineKind.OFFER_EXPIRES)
-    found = (waiting for waiting in deadlines(state, policy) if waiting.kind in running_out)
-    return next(found, None)
+    return next((found for found in waiting if found.kind in running_out), None)
 
 
 def _next_view(state: LadderState, policy: Policy) -> dict[str, Any] | None:
-    following = _next(state, policy)
+    following = _next(deadlines(state, policy))
     if following is None:
         return None
     if following.kind is DeadlineKind.OFFER_EXPIRES:
