@@ -15,6 +15,7 @@ from services.kit.unit import QUERIES, Entities
 from services.kit.wire import Emittable
 
 _CONFIRM_S = 5.0
+_REMEMBERED = 100_000
 _PARTITION = """CREATE TABLE IF NOT EXISTS log_{day:%Y%m%d} PARTITION OF log
 FOR VALUES FROM ('{day:%Y-%m-%d}') TO ('{next:%Y-%m-%d}')"""
 Tell = Callable[[Emittable, UUID], Awaitable[None]]
@@ -29,6 +30,7 @@ class Upkeep:
         self._gap_age = timedelta(seconds=gap_age_s)
         self._consumer = consumer
         self._ahead_until: datetime | None = None
+        self._asked: dict[tuple[UUID, str, int], datetime] = {}
 
     async def step(self) -> float:
         """All chores once; answers the seconds to rest."""
@@ -79,25 +81,34 @@ class Upkeep:
                 QUERIES["buried_at"], [row["id"] for row in rows]
             )
         }
+        now = (await self._entities.now()).real
         for row in rows:
             for topic, first, last in self._missing(row["topic"], row["seq"], row["s1"], row["s2"]):
                 if (row["id"], topic, first) not in buried:
-                    message = self._entities.codec.resend_request(
-                        self._consumer, topic, row["id"], first, last
-                    )
-                    now = (await self._entities.now()).real
-                    await self._tell(message, _name(str(row["id"]), topic, now.isoformat()))
+                    await self._ask(row["id"], topic, first, last, now)
+
+    async def _ask(self, entity: UUID, topic: str, first: int, last: int, now: datetime) -> None:
+        """Ask for a gap, and not again before it has grown older by the limit."""
+        asked = self._asked.get((entity, topic, first))
+        if asked is not None and now - asked < self._gap_age:
+            return
+        if len(self._asked) > _REMEMBERED:
+            self._asked.clear()
+        self._asked[entity, topic, first] = now
+        message = self._entities.codec.resend_request(self._consumer, topic, entity, first, last)
+        await self._tell(message, _name(str(entity), topic, now.isoformat()))
 
     def _missing(self, topic: str, sequence: int, s1: int, s2: int) -> list[tuple[str, int, int]]:
-        """What stands before a parked record: its own gap, else the other input's next event."""
+        """What stands before a parked record: its own gap, else the other input's next events.
+
+        A record whose turn it is (its policy was unknown, say) is asked for itself: it is decided
+        anew when it comes.
+        """
         applied = dict(zip(self._entities.streams.inputs, (s1, s2), strict=False))
         if sequence > applied[topic] + 1:
             return [(topic, applied[topic] + 1, sequence - 1)]
-        return [
-            (other, position + 1, position + 100)
-            for other, position in applied.items()
-            if other != topic
-        ]
+        others = [(other, at + 1, at + 100) for other, at in applied.items() if other != topic]
+        return [(topic, sequence, sequence), *others]
 
 
 def _name(*parts: str) -> UUID:

@@ -11,7 +11,8 @@ from uuid import UUID
 from schemas.control import ResendRequested, StreamHeartbeat
 from schemas.envelope import Envelope, to_headers
 from services.kit.consumer import Consumer
-from services.kit.entities import Decided
+from services.kit.entities import Decided, Decision, Entity, Incoming
+from services.kit.faults import Postpone
 from services.kit.timers import Timers
 from services.kit.unit import Entities, Unit
 from services.kit.upkeep import Upkeep
@@ -187,3 +188,52 @@ async def test_a_late_commit_is_published_after_later_positions(dsns: dict[str, 
         await task
         second = await writer.db.fetch("SELECT entity FROM unpublished JOIN log USING (pos)")
         assert [[row["entity"] for row in rows] for rows in (first, second)] == [[late], [early]]
+
+
+class Learning(kit.Memory):
+    """Cannot decide until it has learnt."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.knows = False
+
+    def on_event(self, entity: Entity, incoming: Incoming, now: datetime) -> Decision:
+        if not self.knows:
+            raise Postpone("policy_unknown")
+        return super().on_event(entity, incoming, now)
+
+
+async def test_what_was_postponed_is_asked_for_and_decided_anew(dsns: dict[str, str]) -> None:
+    case = uuid.uuid4()
+    async with kit.entities(dsns, kit.WRITER) as writer, kit.entities(dsns, kit.READER) as reader:
+        (record,) = await written(writer, case, ["1"])
+        logic = Learning()
+        await consumer_of(reader, logic).handle([record])
+        told: list[Emittable] = []
+
+        async def tell(message: Emittable, _: UUID) -> None:
+            told.append(message)
+
+        await Upkeep(reader, tell, gap_age_s=0, consumer="escalation").step()
+        (wanted,) = [m for m in told if isinstance(m, ResendRequested)]
+        assert (wanted.from_sequence, wanted.to_sequence) == (1, 1)
+        logic.knows = True
+        await consumer_of(reader, logic).handle([record])
+        entity = await reader.read(case)
+        assert (kit.heard_by(entity), entity and entity.parked) == (["1"], 0)
+
+
+async def test_a_gap_is_not_asked_for_again_at_once(dsns: dict[str, str]) -> None:
+    async with kit.entities(dsns, kit.WRITER) as writer, kit.entities(dsns, kit.READER) as reader:
+        records = await written(writer, uuid.uuid4(), ["1", "2", "3"])
+        await consumer_of(reader, kit.Memory()).handle([records[0], records[2]])
+        await reader.db.execute("UPDATE parked SET at = at - interval '2 minutes'")
+        told: list[Emittable] = []
+
+        async def tell(message: Emittable, _: UUID) -> None:
+            told.append(message)
+
+        upkeep = Upkeep(reader, tell, gap_age_s=60, consumer="escalation")
+        for _ in range(3):
+            await upkeep.step()
+        assert len([m for m in told if isinstance(m, ResendRequested)]) == 1
