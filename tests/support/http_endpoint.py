@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,9 +45,11 @@ class Answering(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def answering() -> Iterator[Endpoint]:
-    """The endpoint on a free port of loopback."""
+def answering(tls: ssl.SSLContext | None = None) -> Iterator[Endpoint]:
+    """The endpoint on a free port of loopback, by TLS if there is a context for it."""
     server = Endpoint()
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:

@@ -6,6 +6,7 @@ Owns the payload, the headers and what an HTTP answer means. Never decides to tr
 from __future__ import annotations
 
 import json
+import ssl
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -22,12 +23,25 @@ _SCHEMES: Final = {"http": 80, "https": 443}
 
 
 class WebhookChannel:
-    """Posts signed notifications. `allow_local` lets them go to private and loopback hosts."""
+    """Posts signed notifications. `allow_local` lets them go to private and loopback hosts.
 
-    def __init__(self, *, allow_local: bool, timeout_s: float = 10.0) -> None:
+    `tls` replaces the default trust (for a private certificate authority).
+    """
+
+    def __init__(
+        self, *, allow_local: bool, timeout_s: float = 10.0, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._allow_local = allow_local
         # No proxy from the environment: it would connect by name, past the address guard.
-        self._client = httpx.AsyncClient(timeout=timeout_s, follow_redirects=False, trust_env=False)
+        # No reuse either: connections are pooled by address, and one that was verified for one
+        # name must not carry another name's message.
+        self._client = httpx.AsyncClient(
+            verify=tls or True,
+            timeout=timeout_s,
+            follow_redirects=False,
+            trust_env=False,
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
 
     async def send(self, outgoing: Outgoing, real_now: datetime) -> Fault | None:
         """Post the notification; None: answered 2xx."""

@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from standardwebhooks import Webhook
@@ -18,6 +19,7 @@ from services.notifier.channels.address_guard import (
 from services.notifier.channels.outgoing import Outgoing
 from services.notifier.channels.webhook import WebhookChannel, signed_headers
 from services.notifier.core.retry import FaultKind
+from tests.support.certificates import tls_for
 from tests.support.http_endpoint import Endpoint, answering
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
@@ -77,6 +79,23 @@ async def test_every_attempt_sends_the_same_id_and_bytes(
     first, second = endpoint.requests
     assert first[1]["webhook-id"] == second[1]["webhook-id"]
     assert first[2] == second[2]
+
+
+@pytest.mark.parametrize(("certified", "accepted"), [("localhost", True), ("other.test", False)])
+async def test_tls_is_verified_for_the_name_though_the_address_is_called(
+    tmp_path: Path, certified: str, accepted: bool
+) -> None:
+    server_tls, client_tls = tls_for(certified, tmp_path)
+    guarded = WebhookChannel(allow_local=True, tls=client_tls)
+    with answering(server_tls) as secure:
+        url = f"https://localhost:{secure.server_port}/"
+        fault = await guarded.send(outgoing(url), real_now())
+        await guarded.close()
+        assert (fault is None) is accepted
+        assert len(secure.requests) == (1 if accepted else 0)
+    if not accepted:
+        assert fault is not None
+        assert fault.kind is FaultKind.CONNECTION
 
 
 def test_the_timestamp_is_right_in_any_zone() -> None:
