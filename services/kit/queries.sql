@@ -26,20 +26,29 @@ FROM entity WHERE wake_at <= $1 AND held_until IS NULL
 ORDER BY wake_at LIMIT $2 FOR UPDATE SKIP LOCKED
 
 -- name: save
--- Write back every entity of a transaction at once.
-UPDATE entity e SET subject = u.subject, part = u.part, s1 = u.s1, h1 = u.h1, s2 = u.s2, h2 = u.h2,
-    o1 = u.o1, p1 = u.p1, o2 = u.o2, p2 = u.p2, parked = u.parked, state = u.state,
-    last_at = u.last_at, wake_at = u.wake_at, known_at = u.known_at, held_until = u.held_until
-FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::int[], $5::bytea[], $6::int[], $7::bytea[],
-    $8::int[], $9::bytea[], $10::int[], $11::bytea[], $12::int[], $13::bytea[], $14::timestamptz[],
-    $15::timestamptz[], $16::timestamptz[], $17::timestamptz[])
-    AS u(id, subject, part, s1, h1, s2, h2, o1, p1, o2, p2, parked, state, last_at, wake_at,
-        known_at, held_until)
-WHERE e.id = u.id
+-- Write back every entity of a transaction at once, and wake the timers at commit.
+WITH saved AS (
+    UPDATE entity e SET subject = u.subject, part = u.part, s1 = u.s1, h1 = u.h1, s2 = u.s2,
+        h2 = u.h2, o1 = u.o1, p1 = u.p1, o2 = u.o2, p2 = u.p2, parked = u.parked, state = u.state,
+        last_at = u.last_at, wake_at = u.wake_at, known_at = u.known_at, held_until = u.held_until
+    FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::int[], $5::bytea[], $6::int[],
+        $7::bytea[], $8::int[], $9::bytea[], $10::int[], $11::bytea[], $12::int[], $13::bytea[],
+        $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[])
+        AS u(id, subject, part, s1, h1, s2, h2, o1, p1, o2, p2, parked, state, last_at, wake_at,
+            known_at, held_until)
+    WHERE e.id = u.id)
+SELECT pg_notify(current_schema() || '_wake', '')
 
--- name: draw_positions
--- Positions of the log, drawn under the entities' locks.
-SELECT nextval('pos') AS pos FROM generate_series(1, $1)
+-- name: append
+-- Append events to the log and queue them for the relay, woken at commit. Positions are drawn in
+-- the order of the arrays, under the entities' locks.
+WITH appended AS (
+    INSERT INTO log (pos, at, topic, entity, seq, id, type, after, recordedat, prevhash, value)
+    SELECT nextval('pos'), $1, u.* FROM unnest($2::text[], $3::uuid[], $4::int[], $5::uuid[],
+        $6::text[], $7::text[], $8::timestamptz[], $9::bytea[], $10::bytea[]) AS u
+    RETURNING pos, at),
+queued AS (INSERT INTO unpublished (pos, at) SELECT pos, at FROM appended)
+SELECT pg_notify(current_schema() || '_unpublished', '')
 
 -- name: notify
 -- Wake whoever listens, at commit.
@@ -175,11 +184,11 @@ SELECT id FROM cluster
 INSERT INTO cluster (id) VALUES ($1) ON CONFLICT (single) DO UPDATE SET id = excluded.id
 
 -- name: gaps
--- Entities with records that have waited long for the one before; what they have applied.
-SELECT e.id, e.s1, e.s2, p.topic, min(p.seq) AS seq, e.subject
+-- Entities with records that have waited long, and what they have applied. A fork waits for a person.
+SELECT e.id, e.s1, e.s2, p.topic, min(p.seq) AS seq
 FROM parked p JOIN entity e ON e.id = p.entity
-WHERE p.at < clock_timestamp() - $1::interval
-GROUP BY e.id, e.s1, e.s2, p.topic, e.subject LIMIT 500
+WHERE p.at < clock_timestamp() - $1::interval AND p.reason <> 'fork'
+GROUP BY e.id, e.s1, e.s2, p.topic LIMIT 500
 
 -- name: buried_at
 -- Whether a dead letter stands at a gap.

@@ -21,15 +21,12 @@ import asyncpg
 from services.kit import clock
 from services.kit.db import Database
 from services.kit.entities import Decided, Decision, Entity, Position, Produced
-from services.kit.rows import Streams, to_entity, to_row
+from services.kit.rows import Streams, columns, to_entity, to_row
 from services.kit.sealing import Sealer
 from services.kit.sql import Queries
 from services.kit.wire import Codec, Emittable
 
 QUERIES = Queries(Path(__file__).with_name("queries.sql"))
-_LOG_COLUMNS = [
-    "pos", "at", "topic", "entity", "seq", "id", "type", "after", "recordedat", "prevhash", "value",
-]  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -140,10 +137,10 @@ class Unit:
         subjects = {entity.subject for entity in self._changed.values() if entity.subject}
         await self.sealer.load(subjects, create=True)
         if self._pending:
-            await self._append([self._seal(pending) for pending in self._pending])
+            events = columns([self._seal(pending) for pending in self._pending])
+            await self.conn.execute(QUERIES["append"], self.real_now, *events)
         if self._changed:
             await self.conn.execute(QUERIES["save"], *self._columns())
-            await self.conn.execute(QUERIES["notify"], "wake")
 
     def _seal(self, pending: _Pending) -> tuple[Any, ...]:
         public, private = pending.data.split()
@@ -172,20 +169,9 @@ class Unit:
             return None
         return {"subject": str(entity.subject), "blob": base64.b64encode(blob).decode()}
 
-    async def _append(self, rows: list[tuple[Any, ...]]) -> None:
-        drawn = await self.conn.fetch(QUERIES["draw_positions"], len(rows))
-        at = self.real_now
-        records = [(row["pos"], at, *rest) for row, rest in zip(drawn, rows, strict=True)]
-        await self.conn.copy_records_to_table("log", records=records, columns=_LOG_COLUMNS)
-        await self.conn.copy_records_to_table(
-            "unpublished", records=[record[:2] for record in records], columns=["pos", "at"]
-        )
-        await self.conn.execute(QUERIES["notify"], "unpublished")
-
     def _columns(self) -> list[list[Any]]:
         changed = [self._changed[id] for id in sorted(self._changed)]
-        rows = [to_row(entity, self._streams, self.sealer) for entity in changed]
-        return [list(column) for column in zip(*rows, strict=True)]
+        return columns([to_row(entity, self._streams, self.sealer) for entity in changed])
 
 
 class Entities:
