@@ -18,6 +18,7 @@ import structlog
 
 from schemas.topics import DELIVERIES
 from schemas.vocabulary import DeliveryChannel, DeliveryStatus
+from services.kit.db import UNREACHABLE
 from services.kit.entities import Decision
 from services.kit.unit import Entities, Unit
 from services.notifier import metrics
@@ -130,38 +131,52 @@ class Courier:
         return [_leased(row) for row in rows]
 
     async def _carry(self, leased: Leased) -> None:
-        """Send one delivery; whatever happens becomes an attempt that is settled."""
+        """Send one delivery; what comes of it is settled by the next step."""
         try:
             attempt = await self._attempt(leased)
-        except Exception as error:
-            _log.exception("courier_failed", delivery=str(leased.id), error=type(error).__name__)
-            attempt = await self._after(leased, Fault(FaultKind.CONNECTION))
+        except UNREACHABLE as error:
+            # Without the database nothing can be written down: the lease ends by itself.
+            _log.warning("delivery_left", delivery=str(leased.id), error=type(error).__name__)
+            return
         self._attempts.append(attempt)
         self.on_attempt()
 
     async def _attempt(self, leased: Leased) -> Attempt:
-        sealer = self._entities.sealer
-        plaintext = await sealer.open_bytes(leased.subject, leased.body, leased.id.bytes)
-        if plaintext is None:
-            return Attempt(leased, DeliveryStatus.FAILED, Reason.SUBJECT_ERASED)
-        fault = await self._send(leased.channel, Outgoing.model_validate_json(plaintext))
+        real_now = (await self._entities.now()).real
+        began_at = asyncio.get_running_loop().time()
+        await self._entities.sealer.load([leased.subject])
+        try:
+            outgoing = self._opened(leased)
+            if outgoing is None:
+                return Attempt(leased, DeliveryStatus.FAILED, Reason.SUBJECT_ERASED)
+            fault = await self._send(leased.channel, outgoing, real_now)
+        except Exception as error:
+            # A defect of ours in one message must neither stop the others nor be tried for ever.
+            # Its own words may quote the message.
+            _log.error("send_failed", delivery=str(leased.id), error=type(error).__name__)
+            fault = Fault(FaultKind.INTERNAL)
         outcome = fault.kind if fault else "accepted"
         metrics.ATTEMPTS.labels(channel=leased.channel, outcome=outcome).inc()
-        return await self._after(leased, fault)
+        took = timedelta(seconds=asyncio.get_running_loop().time() - began_at)
+        return self._after(leased, fault, real_now + took)
 
-    async def _send(self, channel: DeliveryChannel, outgoing: Outgoing) -> Fault | None:
-        real_now = (await self._entities.now()).real
+    def _opened(self, leased: Leased) -> Outgoing | None:
+        plaintext = self._entities.sealer.open(leased.subject, leased.body, leased.id.bytes)
+        return None if plaintext is None else Outgoing.model_validate_json(plaintext)
+
+    async def _send(
+        self, channel: DeliveryChannel, outgoing: Outgoing, real_now: datetime
+    ) -> Fault | None:
         try:
             async with asyncio.timeout(self._pace.timeout_s):
                 return await self._channels[channel].send(outgoing, real_now)
         except TimeoutError:
             return Fault(FaultKind.CONNECTION, detail="timeout")
 
-    async def _after(self, leased: Leased, fault: Fault | None) -> Attempt:
+    def _after(self, leased: Leased, fault: Fault | None, real_now: datetime) -> Attempt:
         if fault is None:
             return Attempt(leased, DeliveryStatus.SENT, Reason.OWED)
-        now = (await self._entities.now()).real
-        step = next_attempt(leased.attempts, fault, now, self._jitter())
+        step = next_attempt(leased.attempts, fault, real_now, self._jitter())
         _log.warning(
             "delivery_fault", delivery=str(leased.id), channel=leased.channel, fault=fault.kind,
             detail=fault.detail, again=step.at is not None,

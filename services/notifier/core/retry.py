@@ -19,6 +19,7 @@ class FaultKind(StrEnum):
     REFUSED = "refused"
     GONE = "gone"
     FORBIDDEN_ADDRESS = "forbidden_address"
+    INTERNAL = "internal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ _REASONS: Final = {
     FaultKind.REFUSED: Reason.REFUSED_BY_RECIPIENT,
     FaultKind.GONE: Reason.ENDPOINT_GONE,
     FaultKind.FORBIDDEN_ADDRESS: Reason.FORBIDDEN_ADDRESS,
+    FaultKind.INTERNAL: Reason.INTERNAL_FAULT,
 }
 _PERMANENT: Final = frozenset({FaultKind.REFUSED, FaultKind.GONE, FaultKind.FORBIDDEN_ADDRESS})
 

@@ -45,4 +45,4 @@ class Reason(StrEnum):
     CONNECTION_FAILED = "connection_failed"
     BUSY = "busy"
     ANSWERED_WITH_ERROR = "answered_with_error"
-    READ = "read"
+    INTERNAL_FAULT = "internal_fault"

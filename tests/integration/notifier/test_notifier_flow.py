@@ -303,6 +303,22 @@ async def test_every_statement_fits_the_schema(here: World, name: str) -> None:
         await connection.prepare(QUERIES[name])
 
 
+async def test_a_body_that_does_not_open_stops_nobody_else(here: World, sink: Sink) -> None:
+    await here.hear(CASE, opened_by(here), started())
+    await here.notifier.db.execute(
+        "UPDATE delivery SET body = body || 'x'::bytea WHERE channel = 'email'"
+    )
+    await here.hear(uuid.uuid4(), opened_by(here), started())
+    man = courier(here, sink)
+    await carried(man, 2)
+    await man.close()
+    mails = [row for row in await here.deliveries() if row["channel"] == "email"]
+    assert [(row["status"], row["reason"]) for row in mails] == [
+        ("planned", "internal_fault"), ("sent", "owed"),
+    ]  # fmt: skip
+    assert len(sink.mails) == 1
+
+
 async def test_a_retry_is_due_when_it_is_due(here: World, sink: Sink) -> None:
     """A claim must not take what waits for its retry."""
     sink.data = "451 later"
