@@ -13,10 +13,10 @@ from __future__ import annotations
 import base64
 import hmac
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -29,11 +29,15 @@ from services.kit.db import Database
 _VERSION: Final = b"\x01"
 _CACHE_S: Final = 300.0
 _CACHE_SIZE: Final = 50_000
-_SELECT = "SELECT subject, wrapped FROM subject_key WHERE subject = ANY($1::uuid[])"
-_INSERT = """INSERT INTO subject_key (subject, wrapped)
-SELECT * FROM unnest($1::uuid[], $2::bytea[]) ON CONFLICT DO NOTHING"""
-_AUDIT = """INSERT INTO key_use (subject, service, hour)
-SELECT unnest($1::uuid[]), $2, date_trunc('hour', clock_timestamp()) ON CONFLICT DO NOTHING"""
+# Each use is noted in the statement that fetches the key; WITH parts that write must be outermost.
+_USE = """used AS (INSERT INTO key_use (subject, service, hour)
+    SELECT unnest($1::uuid[]), $2, date_trunc('hour', clock_timestamp()) ON CONFLICT DO NOTHING)"""
+_FOUND = "SELECT subject, wrapped FROM subject_key WHERE subject = ANY($1::uuid[])"
+_LOAD = f"WITH {_USE} {_FOUND}"
+_MAKE = f"""WITH made AS (INSERT INTO subject_key (subject, wrapped)
+    SELECT * FROM unnest($1::uuid[], $3::bytea[]) ON CONFLICT DO NOTHING
+    RETURNING subject, wrapped), {_USE}
+SELECT subject, wrapped FROM made UNION ALL {_FOUND}"""  # noqa: S608 (constants)
 _ERASE = """UPDATE subject_key SET wrapped = NULL, erased_at = clock_timestamp()
 WHERE subject = $1 AND wrapped IS NOT NULL"""
 
@@ -57,27 +61,35 @@ class Sealer:
 
     async def load(self, subjects: Iterable[UUID], *, create: bool = False) -> None:
         """Have the keys of these subjects at hand; `create` makes the missing ones (committed)."""
-        fresh_until = monotonic() - _CACHE_S
-        wanted = [s for s in set(subjects) if self._cache.get(s, (None, -1e18))[1] < fresh_until]
-        if not wanted:
-            return
-        if len(self._cache) > _CACHE_SIZE:
-            self._cache.clear()
-        missing = await self._fetch(wanted)
-        if missing and create:
-            wrapped = [self._wrap(subject, os.urandom(32)) for subject in missing]
-            await self._keys.execute(_INSERT, missing, wrapped)
-            await self._fetch(missing)
-        await self._keys.execute(_AUDIT, wanted, self._service)
+        self._make_room()
+        wanted = sorted(subject for subject in set(subjects) if not self._is_fresh(subject))
+        if wanted and create:
+            wrapped = [self._wrap(subject, os.urandom(32)) for subject in wanted]
+            self._keep(await self._keys.fetch(_MAKE, wanted, self._service, wrapped))
+            # One that somebody else made at the same time is seen by the next statement only.
+            wanted = [subject for subject in wanted if not self._is_fresh(subject)]
+        if wanted:
+            self._keep(await self._keys.fetch(_LOAD, wanted, self._service))
 
-    async def _fetch(self, subjects: list[UUID]) -> list[UUID]:
-        rows = await self._keys.fetch(_SELECT, subjects)
+    def _make_room(self) -> None:
+        """Forget the half that was not asked for lately; never a key that is about to be used."""
+        if len(self._cache) > _CACHE_SIZE:
+            for subject in list(self._cache)[: _CACHE_SIZE // 2]:
+                del self._cache[subject]
+
+    def _is_fresh(self, subject: UUID) -> bool:
+        """Whether the key is at hand and not too old; it then counts as asked for just now."""
+        found = self._cache.pop(subject, None)
+        if found is None or found[1] < monotonic() - _CACHE_S:
+            return False
+        self._cache[subject] = found
+        return True
+
+    def _keep(self, rows: Iterable[Mapping[str, Any]]) -> None:
         for row in rows:
             wrapped: bytes | None = row["wrapped"]
             key = None if wrapped is None else AESGCM(self._unwrap(row["subject"], wrapped))
             self._cache[row["subject"]] = (key, monotonic())
-        found = {row["subject"] for row in rows}
-        return sorted(set(subjects) - found)
 
     def seal(self, subject: UUID, plaintext: bytes, bound_to: bytes) -> bytes | None:
         """The blob, or None where the subject was erased. The key must have been loaded."""

@@ -136,11 +136,13 @@ class Unit:
         """Write the log and every entity that changed. Called once, before the commit."""
         subjects = {entity.subject for entity in self._changed.values() if entity.subject}
         await self.sealer.load(subjects, create=True)
-        if self._pending:
-            events = columns([self._seal(pending) for pending in self._pending])
-            await self.conn.execute(QUERIES["append"], self.real_now, *events)
-        if self._changed:
-            await self.conn.execute(QUERIES["save"], *self._columns())
+        # All is sealed before anything is awaited: the keys are at hand now.
+        events = [self._seal(pending) for pending in self._pending]
+        changed = self._rows()
+        if events:
+            await self.conn.execute(QUERIES["append"], self.real_now, *columns(events))
+        if changed:
+            await self.conn.execute(QUERIES["save"], *columns(changed))
 
     def _seal(self, pending: _Pending) -> tuple[Any, ...]:
         public, private = pending.data.split()
@@ -169,9 +171,9 @@ class Unit:
             return None
         return {"subject": str(entity.subject), "blob": base64.b64encode(blob).decode()}
 
-    def _columns(self) -> list[list[Any]]:
+    def _rows(self) -> list[tuple[Any, ...]]:
         changed = [self._changed[id] for id in sorted(self._changed)]
-        return columns([to_row(entity, self._streams, self.sealer) for entity in changed])
+        return [to_row(entity, self._streams, self.sealer) for entity in changed]
 
 
 class Entities:
