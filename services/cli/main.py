@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli import demo, installation, operators
+from services.cli import calendars, demo, installation, operators
 from services.cli.operators import Service
 
 app = typer.Typer(
@@ -91,6 +91,7 @@ app.add_typer(operators.dead_letters, name="dead-letters")
 app.add_typer(operators.parked, name="parked")
 app.add_typer(operators.case, name="case")
 app.command()(demo.demo)
+app.add_typer(calendars.calendar, name="calendar")
 app.command()(operators.republish)
 app.command()(installation.migrate)
 app.command()(installation.doctor)

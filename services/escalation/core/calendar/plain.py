@@ -24,7 +24,7 @@ from services.escalation.core.calendar.window import (
 
 PARTS: Final = frozenset(
     {"name", "version", "timezone", "hours", "holidays", "shifts", "make_up_days", "surge_days"}
-    | {"breaks", "horizon", "source"}
+    | {"breaks", "horizon", "source", "library"}
 )
 
 
@@ -33,7 +33,8 @@ def parse_calendar(plain: Mapping[str, Any]) -> Calendar:
 
     Parts: `timezone` (IANA), `hours` {"mon": [["09:00", "17:00"]]}, `holidays` ["2026-10-01",
     "--12-25"], `shifts` {date: windows}, `make_up_days` {date: "mon" or windows}, `surge_days`
-    and `breaks` {date: windows}, `horizon`, `name`, `version`. `source` is for people only.
+    and `breaks` {date: windows}, `horizon`, `name`, `version`. `source` and
+    `library` are for people and for `recourse calendar diff`.
     Raises `InvalidCalendarError`.
     """
     unknown = set(plain) - PARTS
