@@ -9,6 +9,7 @@ from services.escalation.core.clock.explanation import Step
 
 WIDTH, MARGIN, BAR_TOP, BAR_HEIGHT, LINE = 760, 16, 40, 34, 20
 COUNTED, CLOSED, PAUSED = "#2a7f4f", "#d7dade", "#e0a030"
+INK = {COUNTED: COUNTED, CLOSED: "#666c74", PAUSED: "#9a6400"}
 
 
 def draw(title: str, steps: Sequence[Step], note: str) -> str:
@@ -54,8 +55,9 @@ def _lines(steps: Sequence[Step], note: str) -> Iterator[str]:
     for number, step in enumerate(steps, 1):
         span = f"{step.start:%a %d %b %H:%M} – {step.end:%a %d %b %H:%M}"
         yield (
-            f'<text x="{MARGIN}" y="{y}">{number}</text><text x="{MARGIN + 26}" y="{y}">{span}</text>'
-            f'<text x="310" y="{y}" fill="{colour(step)}" font-weight="bold">{step.counted}</text>'
+            f'<text x="{MARGIN}" y="{y}">{number}</text>'
+            f'<text x="{MARGIN + 26}" y="{y}">{span}</text>'
+            f'<text x="310" y="{y}" fill="{INK[colour(step)]}" font-weight="bold">{step.counted}</text>'
             f'<text x="390" y="{y}">{escape(step.why)}</text>'
         )
         y += LINE
