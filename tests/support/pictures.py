@@ -54,10 +54,11 @@ def _lines(steps: Sequence[Step], note: str) -> Iterator[str]:
     y = BAR_TOP + BAR_HEIGHT + 24
     for number, step in enumerate(steps, 1):
         span = f"{step.start:%a %d %b %H:%M} – {step.end:%a %d %b %H:%M}"
+        strong = f'fill="{INK[colour(step)]}" font-weight="bold"'
         yield (
             f'<text x="{MARGIN}" y="{y}">{number}</text>'
             f'<text x="{MARGIN + 26}" y="{y}">{span}</text>'
-            f'<text x="310" y="{y}" fill="{INK[colour(step)]}" font-weight="bold">{step.counted}</text>'
+            f'<text x="310" y="{y}" {strong}>{step.counted}</text>'
             f'<text x="390" y="{y}">{escape(step.why)}</text>'
         )
         y += LINE
