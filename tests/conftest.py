@@ -7,6 +7,7 @@ embedded broker.
 from __future__ import annotations
 
 import os
+import tempfile
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
@@ -31,12 +32,15 @@ def pytest_report_header() -> str:
 
 
 @pytest.fixture(scope="session")
-async def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Postgres]:
-    """PostgreSQL 18 with a template database that has roles and schemas."""
-    state = tmp_path_factory.mktemp("pg")
-    async with postgres.running(state, durable=False) as server:
-        await bootstrap(server, dict.fromkeys(ROLES, "secret"), "template_recourse")
-        yield server
+async def postgres_server() -> AsyncIterator[Postgres]:
+    """PostgreSQL 18 with a template database that has roles and schemas.
+
+    Not under pytest's own folder: another run of pytest would close it to the server's account.
+    """
+    with tempfile.TemporaryDirectory(prefix="recourse-pg-") as state:
+        async with postgres.running(Path(state), durable=False) as server:
+            await bootstrap(server, dict.fromkeys(ROLES, "secret"), "template_recourse")
+            yield server
 
 
 @pytest.fixture
