@@ -30,10 +30,10 @@ class Patience:
 
     async def step(self) -> float:
         """Try those whose time has come; answers the seconds to rest."""
+        if not await self._entities.db.fetch(QUERIES["foreign_due"]):
+            return _IDLE_S
         async with self._entities.transaction() as unit:
             rows = await unit.conn.fetch(QUERIES["claim_foreign"], _LIMIT)
-            if not rows:
-                return _IDLE_S
             items: list[Sorted] = []
             for row in rows:
                 raw = unit.sealer.open_raw(row["raw"], row["hash"])

@@ -103,6 +103,10 @@ SELECT u.*, clock_timestamp() + interval '1 second'
 FROM unnest($1::bytea[], $2::text[], $3::int[], $4::bigint[], $5::bytea[], $6::text[]) AS u
 ON CONFLICT (hash) DO UPDATE SET retry_at = excluded.retry_at
 
+-- name: foreign_due
+-- Whether any waiting foreign message is to be tried again.
+SELECT 1 FROM foreign_waiting WHERE retry_at <= clock_timestamp() LIMIT 1
+
 -- name: claim_foreign
 -- Waiting foreign messages whose next try is due.
 SELECT hash, topic, part, offset_, raw, reason, at FROM foreign_waiting
@@ -132,10 +136,6 @@ WITH moved AS (
     WHERE l.pos = u.pos AND l.at = u.at AND l.entity IS NOT DISTINCT FROM $1 RETURNING u.pos, u.at)
 INSERT INTO stopped (pos, at, entity, reason) SELECT pos, at, $1, $2 FROM moved ON CONFLICT DO NOTHING
 
--- name: stopped_entities
--- Cases whose sending is stopped, for the heartbeat.
-SELECT DISTINCT entity FROM stopped WHERE entity IS NOT NULL
-
 -- name: oldest_transaction
 -- First half of the heartbeat instant: this service's sessions (a role sees its own). Read first.
 SELECT least(clock_timestamp(), (SELECT min(xact_start) FROM pg_stat_activity
@@ -143,14 +143,16 @@ SELECT least(clock_timestamp(), (SELECT min(xact_start) FROM pg_stat_activity
     AND pid <> pg_backend_pid() AND backend_type = 'client backend')) AS t
 
 -- name: oldest_unpublished
--- Second half of the heartbeat instant. Read second.
-SELECT min(at) AS t FROM unpublished
+-- Second half of the heartbeat instant, with the cases whose sending is stopped. Read second.
+SELECT (SELECT min(at) FROM unpublished) AS t,
+    ARRAY(SELECT DISTINCT entity FROM stopped WHERE entity IS NOT NULL) AS stopped
 
 -- name: lease
--- Take or keep a lease, in real time.
+-- Take or keep a lease, in real time. Answers, if it is ours, the broker we published to last time.
 INSERT INTO lease (name, owner, until) VALUES ($1, $2, clock_timestamp() + $3::interval)
 ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until
-WHERE lease.until < clock_timestamp() OR lease.owner = excluded.owner RETURNING owner
+WHERE lease.until < clock_timestamp() OR lease.owner = excluded.owner
+RETURNING (SELECT id FROM cluster) AS cluster
 
 -- name: release_lease
 -- Give a lease up, so that the next replica need not wait for it.
@@ -174,10 +176,6 @@ WHERE topic = $1 AND at >= $2 ON CONFLICT DO NOTHING
 -- Publish some events of one entity again.
 INSERT INTO unpublished (pos, at) SELECT pos, at FROM log
 WHERE entity = $1 AND topic = $2 AND seq BETWEEN $3 AND $4 ON CONFLICT DO NOTHING
-
--- name: cluster
--- The broker that we published to, last time.
-SELECT id FROM cluster
 
 -- name: remember_cluster
 -- The broker that we publish to from now on.
@@ -209,8 +207,9 @@ SELECT (SELECT count(*) FROM unpublished) AS unpublished,
     (SELECT min(wake_at) FROM entity WHERE wake_at IS NOT NULL AND held_until IS NULL) AS next_due
 
 -- name: oldest_due
--- The earliest wake-up, for the timers' sleep.
-SELECT min(wake_at) AS at FROM entity WHERE wake_at IS NOT NULL AND held_until IS NULL
+-- The earliest wake-up, for the timers' sleep, and whether somebody's grace is over.
+SELECT (SELECT min(wake_at) FROM entity WHERE wake_at IS NOT NULL AND held_until IS NULL) AS at,
+    EXISTS (SELECT FROM entity WHERE held_until <= clock_timestamp()) AS grace_over
 
 -- name: honesty
 -- What the metrics say about this service's health.

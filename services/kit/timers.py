@@ -18,6 +18,7 @@ from services.kit.unit import QUERIES, Entities, Unit
 
 _log = structlog.get_logger(__name__)
 _IDLE_S = 1.0
+_HELD_ELSEWHERE_S = 0.02
 _BACK_OFF = timedelta(minutes=5)
 
 
@@ -35,14 +36,16 @@ class Timers:
         self.fired = 0
 
     async def step(self) -> float:
-        """Fire one batch; answers the seconds until the next look."""
-        await self._entities.db.execute(QUERIES["unhold_grace"])
+        """Fire one batch if anything is due; answers the seconds until the next look."""
+        rest_s = await self._rest_s()
+        if rest_s > 0:
+            return rest_s
         try:
             claimed = await self._fire(self._batch)
         except DATA_ERRORS as error:
             _log.error("wake_batch_refused", error=type(error).__name__)
             claimed = await self._fire_one_by_one()
-        return 0 if claimed == self._batch else await self._rest_s()
+        return 0 if claimed else _HELD_ELSEWHERE_S
 
     async def _fire(self, limit: int) -> int:
         async with self._entities.transaction() as unit:
@@ -115,9 +118,17 @@ class Timers:
         return {row["part"]: row["t"] for row in rows}
 
     async def _rest_s(self) -> float:
+        """Seconds until the next wake-up, at most a second; 0 while one is due."""
         row = await self._entities.db.fetchrow(QUERIES["oldest_due"])
+        if row is not None and row["grace_over"]:
+            await self._entities.db.execute(QUERIES["unhold_grace"])
+            return 0
+        if row is None or row["at"] is None:
+            return _IDLE_S
         now = await self._entities.now()
-        if row is None or row["at"] is None or now.speed == 0:
+        if row["at"] <= now.domain:
+            return 0
+        if now.speed == 0:
             return _IDLE_S
         ahead_s: float = (row["at"] - now.domain).total_seconds() / (now.speed or 1)
-        return min(_IDLE_S, max(0.0, ahead_s))
+        return min(_IDLE_S, ahead_s)
