@@ -16,6 +16,9 @@ CONNECTION_ERRORS: tuple[type[BaseException], ...] = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    # A session lost between two statements: "another operation is in progress". It is never ours
+    # to blame, since nobody shares a connection, and the pool throws the connection away.
+    asyncpg.InternalClientError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
 )
