@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 _TYPE_PREFIX: Final = "recourse."
 _FETCH_MS: Final = 200
@@ -36,37 +36,20 @@ Heard = Callable[[Seen], None]
 @asynccontextmanager
 async def watching(bootstrap: str, topics: Sequence[str], heard: Heard) -> AsyncIterator[None]:
     """Calls `heard` for every event on these topics, each once, until left."""
+    # Without a group every partition is ours, and no offset is kept anywhere.
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
+        *topics, bootstrap_servers=bootstrap, auto_offset_reset="earliest", group_id=None
     )
     await consumer.start()
-    task = None
+    listening = asyncio.create_task(_listen(consumer, heard))
     try:
-        for topic in topics:
-            await consumer.topics()
-            await _until_known(consumer, topic)
-        consumer.assign(
-            [
-                TopicPartition(topic, partition)
-                for topic in topics
-                for partition in sorted(consumer.partitions_for_topic(topic) or ())
-            ]
-        )
-        task = asyncio.create_task(_listen(consumer, heard))
         yield
     finally:
-        if task is not None:
-            # A watcher that failed on the way raises here what it failed of.
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        # A watcher that failed on the way raises here what it failed of.
+        listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await listening
         await consumer.stop()
-
-
-async def _until_known(consumer: AIOKafkaConsumer, topic: str) -> None:
-    while not consumer.partitions_for_topic(topic):
-        await consumer.topics()
-        await asyncio.sleep(0.1)
 
 
 async def _listen(consumer: AIOKafkaConsumer, heard: Heard) -> None:
