@@ -106,11 +106,18 @@ def load_pack(path: Path) -> LoadedPack:
 
 def pinned(pack: Pack) -> LoadedPack:
     """A pack with its digest; the same pack always has the same one."""
-    text = json.dumps(
-        pack.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )
-    digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
-    return LoadedPack(pack=pack, digest=digest, canonical_json=text)
+    text = canonical(pack.model_dump(mode="json"))
+    return LoadedPack(pack=pack, digest=digest_of(text), canonical_json=text)
+
+
+def canonical(plain: Any) -> str:
+    """The one JSON text of plain data."""
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest_of(text: str) -> str:
+    """The digest of a canonical text."""
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_yaml(file: Path) -> Document:

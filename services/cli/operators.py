@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from services.cli.client import address, call, show
+from services.cli.client import address, call, fail, show
 from services.local.state import DEFAULT_STATE
 
 
@@ -86,9 +86,37 @@ def show_case(case_id: str, url: Url = None, state: State = DEFAULT_STATE) -> No
 
 
 @case.command("explain")
-def explain_case(case_id: str, url: Url = None, state: State = DEFAULT_STATE) -> None:
+def explain_case(
+    case_id: str,
+    url: Url = None,
+    state: State = DEFAULT_STATE,
+    offline: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="decide everything again from an export, needing no service; 1 if it differs",
+        ),
+    ] = None,
+) -> None:
     """Explain every clock and every rung of a case, segment by segment."""
-    show(call("GET", f"{address('front', url, state)}/v1/ladders/{case_id}/explain"))
+    if offline is None:
+        show(call("GET", f"{address('front', url, state)}/v1/ladders/{case_id}/explain"))
+        return
+    from services.escalation.offline import explain_offline
+
+    try:
+        explanation = explain_offline(case_id, offline.read_bytes())
+    except ValueError as error:
+        fail(f"{offline}: {error}")
+    show(explanation)
+
+
+@case.command("export")
+def export_case(case_id: str, url: Url = None, state: State = DEFAULT_STATE) -> None:
+    """Print the journal of a case with its policy, for `explain --offline`."""
+    show(call("GET", f"{address('front', url, state)}/v1/ladders/{case_id}/export"))
 
 
 def republish(

@@ -58,6 +58,12 @@ def _ladders(entities: Entities, ladders: Ladders) -> APIRouter:
         await wait_until(entities, case_id, after)
         return await ladders.explain(case_id)
 
+    @router.get("/{case_id}/export")
+    async def export_ladder(case_id: UUID, after: After = None) -> dict[str, Any]:
+        """The journal of every decision with its policy: `explain` follows from it offline."""
+        await wait_until(entities, case_id, after)
+        return await ladders.export(case_id)
+
     @router.post("/{case_id}/commands")
     async def order(
         request: Request,

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from schemas.case import CaseEvent, CaseOpened
 from schemas.topics import ESCALATIONS, event_class
-from services.escalation.core import engine
+from services.escalation.core import engine, journal
+from services.escalation.core.journal import Entry
 from services.escalation.core.policy import Policy
 from services.escalation.core.state import LadderState, read_state
 from services.escalation.core.turn import Decision as LadderDecision
+from services.escalation.journal import Effects, write_entries
 from services.escalation.store import PolicyBook, write_rows
 from services.kit.entities import Decided, Decision, Entity, Incoming, Wake
 from services.kit.faults import Poison, Postpone
@@ -50,7 +52,8 @@ class LadderLogic:
         except engine.LadderUnknownError as error:
             raise Poison("not_opened", str(error)) from error
         subject = event.data_subject if isinstance(event, CaseOpened) else None
-        return for_kit(decision, policy, subject)
+        entry = journal.of_event(event, incoming.id, incoming.recordedat, now, decision)
+        return for_kit(decision, policy, entry, subject)
 
     def on_wake(self, entity: Entity, wake: Wake, now: datetime) -> Decision:
         """Decide about what is due."""
@@ -66,12 +69,23 @@ class LadderLogic:
             stale=wake.stale,
             lateness_ms=wake.lateness_ms,
         )
-        return for_kit(decision, policy)
+        entry = None
+        if not journal.changes_nothing(entity.state, decision):
+            entry = journal.of_wake(
+                _wake_id(entity),
+                now,
+                decision,
+                real_now=wake.real_now,
+                stale=wake.stale,
+                lateness_ms=wake.lateness_ms,
+            )
+        return for_kit(decision, policy, entry)
 
     async def write(self, unit: Unit, decided: Sequence[Decided]) -> None:
         """Write what the decisions leave beside the documents."""
-        effects = [each.decision.effects for each in decided if each.decision.effects is not None]
-        await write_rows(unit.conn, effects)
+        told = [each for each in decided if each.decision.effects is not None]
+        await write_rows(unit.conn, [each.decision.effects.decision for each in told])
+        await write_entries(unit.conn, told)
 
     def policy_of(self, event: CaseEvent, state: LadderState | None) -> Policy:
         """The policy that an event is decided under."""
@@ -89,7 +103,15 @@ class LadderLogic:
         return policy
 
 
-def for_kit(decision: LadderDecision, policy: Policy, subject: UUID | None = None) -> Decision:
+def _wake_id(entity: Entity) -> UUID:
+    """The trigger that the kit's timers derive the ids of a wake-up's events from."""
+    assert entity.wake_at is not None, "timers claim what has an instant"  # noqa: S101
+    return uuid5(entity.id, f"wake:{entity.wake_at.isoformat()}")
+
+
+def for_kit(
+    decision: LadderDecision, policy: Policy, entry: Entry | None, subject: UUID | None = None
+) -> Decision:
     """The engine's decision in the kit's shape."""
     return Decision(
         state=decision.document,
@@ -97,7 +119,7 @@ def for_kit(decision: LadderDecision, policy: Policy, subject: UUID | None = Non
         wake_at=decision.wake_at,
         subject=subject,
         held_until=engine.held_until(decision.state, policy),
-        effects=decision,
+        effects=Effects(decision, entry),
     )
 
 

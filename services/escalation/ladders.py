@@ -15,12 +15,13 @@ from services.escalation import store
 from services.escalation.core import engine
 from services.escalation.core.commands import Command, CommandRefusedError, HandOver
 from services.escalation.core.explain import explain
+from services.escalation.core.journal import of_command
 from services.escalation.core.obeying import carrying_out
 from services.escalation.core.policy import Policy
 from services.escalation.core.state import LadderState, read_state
-from services.escalation.core.turn import Decision
 from services.escalation.core.views import ladder_view
 from services.escalation.handlers import LadderLogic, for_kit
+from services.escalation.journal import export
 from services.escalation.staff import Staff
 from services.kit.entities import Entity
 from services.kit.faults import Behind, Invalid, NotFound, Refused
@@ -49,6 +50,7 @@ class Ladders:
         agents = await self.staff.known(unit.conn, named)
         # Unique: a ladder's position moves with every command that leads to an event.
         trigger = uuid5(case_id, f"http:{entity.position(ESCALATIONS)}")
+        now, stale = unit.now_for(entity), await self._stale(unit, entity)
         try:
             decision = engine.decide_command(
                 state,
@@ -56,19 +58,15 @@ class Ladders:
                 command_id=trigger,
                 by_role=command.by.role,
                 policy=policy,
-                now=unit.now_for(entity),
-                stale=await self._stale(unit, entity),
+                now=now,
+                stale=stale,
             )
         except CommandRefusedError as refusal:
             raise Refused(refusal.reason.value, refusal.detail, refusal.extra) from refusal
-        return entity, await self._apply(unit, entity, decision, policy, trigger)
-
-    async def _apply(
-        self, unit: Unit, entity: Entity, decision: Decision, policy: Policy, trigger: UUID
-    ) -> dict[str, Any]:
-        decided = unit.apply(entity, for_kit(decision, policy), trigger)
+        entry = of_command(command, trigger, now, decision, stale=stale)
+        decided = unit.apply(entity, for_kit(decision, policy, entry), trigger)
         await self.logic.write(unit, [decided])
-        return _with_position(ladder_view(decision.state, policy), entity)
+        return entity, _with_position(ladder_view(decision.state, policy), entity)
 
     async def _stale(self, unit: Unit, entity: Entity) -> bool:
         """Whether something is due although the stream of its cases is silent."""
@@ -85,8 +83,13 @@ class Ladders:
     async def explain(self, case_id: UUID) -> dict[str, Any]:
         """Why the ladder is where it is."""
         entity, state, policy = await self._read(case_id)
-        now = (await self.entities.now()).domain
-        return _with_position(explain(state, policy, now), entity)
+        return _with_position(explain(state, policy), entity)
+
+    async def export(self, case_id: UUID) -> dict[str, Any]:
+        """The journal of a case with its policy: all that `explain` follows from."""
+        _, state, policy = await self._read(case_id)
+        found = await export(self.entities.db, state, policy.calendar_digests())
+        return found.model_dump(mode="json", exclude_none=True)
 
     async def _read(self, case_id: UUID) -> tuple[Entity, LadderState, Policy]:
         entity = _known(await self.entities.read(case_id), case_id)

@@ -102,3 +102,20 @@ ON CONFLICT (name) DO UPDATE SET title = excluded.title, supervisor = excluded.s
 -- name: group
 -- One group.
 SELECT name, title, supervisor FROM staff_group WHERE name = $1
+
+-- name: add_entries
+-- Decisions, in the order in which they were made.
+INSERT INTO journal (case_id, kind, trigger_id, name, recorded_at, decided_at, data, reason, wake_at,
+    first_sequence, events)
+SELECT c, k, t, n, r, d, j::json, o, w, s, e FROM unnest($1::uuid[], $2::text[], $3::uuid[],
+    $4::text[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::text[], $9::timestamptz[],
+    $10::int[], $11::int[]) WITH ORDINALITY AS u(c, k, t, n, r, d, j, o, w, s, e, place)
+ORDER BY place
+
+-- name: entries
+-- A case's decisions in order, each with the events it led to (one row per event).
+SELECT j.pos, j.kind, j.trigger_id, j.name, j.recorded_at, j.decided_at, j.data, j.reason,
+    j.wake_at, j.first_sequence, j.events, l.seq, l.id, l.type, l.value
+FROM journal j LEFT JOIN log l ON l.entity = j.case_id AND l.topic = $2
+    AND l.seq >= j.first_sequence AND l.seq < j.first_sequence + j.events
+WHERE j.case_id = $1 ORDER BY j.pos, l.seq

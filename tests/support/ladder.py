@@ -6,6 +6,7 @@ the story of a case.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -18,13 +19,23 @@ from schemas.escalation import LadderEvent
 from schemas.vocabulary import Status
 from services.escalation.core.commands import COMMAND
 from services.escalation.core.engine import decide_command, decide_event, decide_wake
+from services.escalation.core.journal import (
+    Entry,
+    Journal,
+    changes_nothing,
+    journal,
+    of_command,
+    of_event,
+    of_wake,
+)
 from services.escalation.core.obeying import carrying_out
 from services.escalation.core.policy import Policy, compile_policy
+from services.escalation.core.replay import said_by
 from services.escalation.core.roster import KnownAgents
 from services.escalation.core.state import LadderState, read_state
 from services.escalation.core.turn import Decision
 from services.escalation.core.views import ladder_view
-from services.packs import DEFAULT_PACK, load_pack
+from services.packs import DEFAULT_PACK, canonical, load_pack
 
 CASE = UUID("6f9619ff-8b86-d011-b42d-00cf4fc964ff")
 EVENTS = {event.event_name: event for event in CASE_EVENTS}
@@ -55,7 +66,8 @@ class Ladder:
         self.status = Status.OPEN
         self.events: list[LadderEvent] = []
         self.decisions: list[Decision] = []
-        self._triggers = 0
+        self.entries: list[Entry] = []
+        self.triggers = 0
 
     @property
     def state(self) -> LadderState:
@@ -92,16 +104,18 @@ class Ladder:
         self.recorded_at = recorded_at
         self.status = Status(fields.pop("status", _status_after(name, self.status)))
         event: CaseEvent = EVENTS[name].model_validate({"status": self.status, **fields})
+        event_id = self._next_id(name)
         decision = decide_event(
             read_state(self.document) if self.document else None,
             event,
-            event_id=self._next_id(name),
+            event_id=event_id,
             recorded_at=recorded_at,
             policy=self.policy,
             now=self.now,
             case_id=self.case_id,
         )
-        return self._keep(decision)
+        entry = of_event(event, event_id, recorded_at, self.now, decision)
+        return self._keep(decision, entry)
 
     def wake(self, when: datetime | str | None = None, *, stale: bool = False) -> Decision:
         """A wake-up at an instant, else at `wake_at`."""
@@ -109,6 +123,7 @@ class Ladder:
         assert instant is not None
         assert self.document is not None
         self.now = max(self.now, instant)
+        wake_id = self._next_id("wake")
         decision = decide_wake(
             read_state(self.document),
             self.policy,
@@ -117,7 +132,10 @@ class Ladder:
             stale=stale,
             lateness_ms=0,
         )
-        return self._keep(decision)
+        entry = of_wake(
+            wake_id, self.now, decision, real_now=self.real_now, stale=stale, lateness_ms=0
+        )
+        return self._keep(decision, None if changes_nothing(self.document, decision) else entry)
 
     def run_until(self, when: str) -> None:
         """Wakes the case at every instant it asks for, as the clock moves to `when`."""
@@ -142,15 +160,24 @@ class Ladder:
         assert self.document is not None
         body: Mapping[str, Any] = {"command": name, "by": {"role": role, "id": by}, **fields}
         command = COMMAND.validate_python(body)
+        command_id = self._next_id(name)
         decision = decide_command(
             read_state(self.document),
             carrying_out(command, agents or KnownAgents({"A1024": "李四", "A2001": "王五"})),
-            command_id=self._next_id(name),
+            command_id=command_id,
             by_role=command.by.role,
             policy=self.policy,
             now=self.now,
         )
-        return self._keep(decision)
+        entry = of_command(command, command_id, self.now, decision, stale=False)
+        return self._keep(decision, entry)
+
+    def journal(self) -> Journal:
+        """The journal as an export carries it: through JSON and back."""
+        document = json.loads(canonical(self.policy.pack.model_dump(mode="json")))
+        digests = self.policy.calendar_digests()
+        whole = journal(self.state, document, digests, self.entries)
+        return Journal.model_validate_json(whole.model_dump_json(exclude_none=True))
 
     def names(self) -> list[str]:
         """The names of everything that was said."""
@@ -178,11 +205,14 @@ class Ladder:
         return self.now + timedelta(**duration)
 
     def _next_id(self, name: str) -> UUID:
-        self._triggers += 1
-        return uuid5(self.case_id, f"{name}:{self._triggers}")
+        self.triggers += 1
+        return uuid5(self.case_id, f"{name}:{self.triggers}")
 
-    def _keep(self, decision: Decision) -> Decision:
+    def _keep(self, decision: Decision, entry: Entry | None) -> Decision:
         self.document = decision.document
+        if entry is not None:
+            told = said_by(entry, decision, len(self.events))
+            self.entries.append(entry.model_copy(update={"produced": told}))
         self.events += decision.events
         self.decisions.append(decision)
         return decision

@@ -13,6 +13,7 @@ from schemas.case import CaseClassified, CaseEvent, CaseOpened, ContactAdded, Id
 from schemas.conversation import ConsentGiven, ConsentRevoked, PromiseKept, PromiseMade
 from schemas.vocabulary import Direction, RungReason, Status, StopReason
 from services.escalation.core.ladder import begin_episode, change_holder, stop
+from services.escalation.core.roster import remembered_as
 from services.escalation.core.state import (
     PROMISE_PREFIX,
     RUNG_CLOCK,
@@ -129,7 +130,7 @@ def _wait(turn: Turn, cause: PauseCause | None, event: CaseEvent) -> None:
     resume(turn, others, turn.at, event.event_name)
     if cause is None or turn.state.open_pause(cause) is not None:
         return
-    actor = event.by.id if event.by else event.by_role.value
+    actor = remembered_as(event.by) if event.by else event.by_role.value
     record = PauseRecord(
         cause=cause,
         episode=turn.state.episode,

@@ -1,12 +1,11 @@
 """Why a ladder is where it is: for each clock and each rung the rule, the events, the arithmetic.
 
-Owns: the body of `GET /v1/ladders/{id}/explain`. Reproducible offline: the same document under
-the same pack and calendar digests gives the same answer (design rule 11).
+Owns: the body of `GET /v1/ladders/{id}/explain`. Reproducible offline: it follows from the journal
+and the policy alone, whatever time it is (design rule 11; see `replay`).
 """
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from services.escalation.core.clock import explain as explain_clock
@@ -24,22 +23,20 @@ from services.escalation.core.state import (
 from services.escalation.core.views import clock_view, in_zone, rung_view
 
 
-def explain(state: LadderState, policy: Policy, now: datetime) -> dict[str, Any]:
-    """The whole explanation, JSON-ready. `now` ends the arithmetic of a clock that is paused."""
+def explain(state: LadderState, policy: Policy) -> dict[str, Any]:
+    """The whole explanation, JSON-ready. The arithmetic of a paused clock ends at the pause."""
     return {
         "case_id": str(state.case_id),
         "policy": policy.pin.model_dump(mode="json"),
         "lane": state.lane.value,
-        "clocks": [_clock(record, state, policy, now) for record in state.clocks],
+        "clocks": [_clock(record, state, policy) for record in state.clocks],
         "earlier_runs_in_the_log": dict(state.dropped_cycles),
         "rungs": [_rung(record, state, policy) for record in state.history],
         "offers": [_offer(record, policy) for record in state.offers],
     }
 
 
-def _clock(
-    record: ClockRecord, state: LadderState, policy: Policy, now: datetime
-) -> dict[str, Any]:
+def _clock(record: ClockRecord, state: LadderState, policy: Policy) -> dict[str, Any]:
     calendar = record.budget.calendar if record.budget else None
     digest = policy.calendars[calendar].calendar.digest if calendar else None
     return {
@@ -52,7 +49,7 @@ def _clock(
         "extensions": [
             extension.model_dump(mode="json", exclude={"reason"}) for extension in record.extensions
         ],
-        "segments": _segments(record, state, policy, now),
+        "segments": _segments(record, state, policy),
     }
 
 
@@ -69,9 +66,7 @@ def _events_of(record: ClockRecord, state: LadderState) -> list[dict[str, str]]:
     return [{"what": what, "id": str(event_id)} for what, event_id in counted]
 
 
-def _segments(
-    record: ClockRecord, state: LadderState, policy: Policy, now: datetime
-) -> list[dict[str, Any]]:
+def _segments(record: ClockRecord, state: LadderState, policy: Policy) -> list[dict[str, Any]]:
     clock = clock_of(record, state, policy)
     if clock is None or record.budget is None:
         return _promised(record, policy)
@@ -83,7 +78,7 @@ def _segments(
             "counted": step.counted,
             "why": step.why,
         }
-        for step in explain_clock(clock, time, now)
+        for step in explain_clock(clock, time)
     ]
 
 

@@ -50,6 +50,10 @@ class Policy:
         """How high each rung stands, from 0."""
         return {rung.name: height for height, rung in enumerate(self.pack.ladder.rungs)}
 
+    def calendar_digests(self) -> dict[str, str]:
+        """What each calendar is pinned by."""
+        return {name: time.calendar.digest for name, time in self.calendars.items()}
+
     def lane(self, lane: Lane) -> LaneRule:
         """The clocks of a lane."""
         return self.pack.lanes[lane]

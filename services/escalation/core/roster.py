@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from schemas.event import Model
 from schemas.pack import Name
-from schemas.report import Identifier, Locale, ShortText
+from schemas.report import Actor, Identifier, Locale, ShortText
+from schemas.vocabulary import Role
+
+_STAFF: Final = frozenset({Role.AGENT, Role.SUPERVISOR})
 
 
 class _AgentFields(Model):
@@ -84,3 +87,8 @@ class KnownAgents:
     def knows(self, staff_number: str) -> bool:
         """Whether this agent may hold a case."""
         return not self.binding or staff_number in self.names
+
+
+def remembered_as(by: Actor) -> str:
+    """What is kept of who acted: an agent's staff number; of anybody else only the role."""
+    return by.id if by.role in _STAFF else by.role.value

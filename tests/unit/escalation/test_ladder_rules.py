@@ -240,7 +240,7 @@ def test_case_under_another_pin_is_not_begun(ladder: Ladder) -> None:
 def test_explain_shows_the_arithmetic(ladder: Ladder) -> None:
     ladder.event("customer.asked", "2026-11-20 10:10")
     ladder.event("customer.answered", "2026-11-21 20:00")
-    explained = explain(ladder.state, ladder.policy, ladder.now)
+    explained = explain(ladder.state, ladder.policy)
     resolution = next(clock for clock in explained["clocks"] if clock["name"] == "resolution")
     assert resolution["segments"][0] == {
         "from": "2026-11-20T09:58:00+08:00",

@@ -1,0 +1,163 @@
+"""What is written down of every decision, so that anybody can make it again elsewhere.
+
+Owns: one entry per decision (the trigger, the data that counted, the instant, the Reason, what
+came out) and the document that carries a case's entries. An entry holds no personal data: private
+fields of events, names and free text stay out, which the engine never looks at; staff numbers
+stay. A refused command leaves nothing behind, so it has no entry. Making the decisions again is
+in `replay`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from schemas.case import CaseEvent
+from schemas.report import Actor
+from services.escalation.core.commands import Command
+from services.escalation.core.roster import remembered_as
+from services.escalation.core.state import LadderState
+from services.escalation.core.turn import Decision, Outcome
+
+FORMAT: Final = "recourse.journal.v1"
+WITHHELD: Final = "(withheld)"
+"""Stands where a person wrote a text."""
+_TEXTS: Final = frozenset({"reason", "brief"})
+
+
+class TriggerKind(StrEnum):
+    """What a decision was asked by."""
+
+    EVENT = "event"
+    WAKE = "wake"
+    COMMAND = "command"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Said(_Part):
+    """An event that a decision led to; `data` is its public half as it was published."""
+
+    id: UUID
+    type: str
+    sequence: int
+    data: dict[str, Any] = {}
+
+
+class Entry(_Part):
+    """One decision. `recorded_at` is the event's own instant; `now` when it was decided."""
+
+    kind: TriggerKind
+    trigger: UUID
+    name: str
+    recorded_at: datetime | None = None
+    now: datetime
+    data: dict[str, Any]
+    reason: Outcome
+    wake_at: datetime | None = None
+    produced: tuple[Said, ...] = ()
+
+
+class PinnedPolicy(_Part):
+    """The policy of the case, whole; `digest` covers the canonical JSON of `document`."""
+
+    name: str
+    version: str
+    digest: str
+    document: dict[str, Any]
+
+
+class Journal(_Part):
+    """Everything that is needed to decide again what was decided about one case."""
+
+    format: Literal["recourse.journal.v1"]
+    case_id: UUID
+    policy: PinnedPolicy
+    calendars: dict[str, str]
+    """The digest of each calendar of the policy."""
+    entries: tuple[Entry, ...]
+
+
+def of_event(
+    event: CaseEvent, event_id: UUID, recorded_at: datetime, now: datetime, decision: Decision
+) -> Entry:
+    """The entry of an event of the case."""
+    data = event.model_dump(mode="json", exclude=set(event.private_fields()), exclude_unset=True)
+    if event.by is not None:
+        data["by"] = _anonymous(event.by)
+    return Entry(
+        kind=TriggerKind.EVENT,
+        trigger=event_id,
+        name=event.type_name(),
+        recorded_at=recorded_at,
+        now=now,
+        data=data,
+        reason=decision.outcome,
+        wake_at=decision.wake_at,
+    )
+
+
+def of_wake(
+    wake_id: UUID,
+    now: datetime,
+    decision: Decision,
+    *,
+    real_now: datetime,
+    stale: bool,
+    lateness_ms: int,
+) -> Entry:
+    """The entry of a wake-up."""
+    return Entry(
+        kind=TriggerKind.WAKE,
+        trigger=wake_id,
+        name="wake",
+        now=now,
+        data={"real_now": real_now.isoformat(), "stale": stale, "lateness_ms": lateness_ms},
+        reason=decision.outcome,
+        wake_at=decision.wake_at,
+    )
+
+
+def of_command(
+    command: Command, command_id: UUID, now: datetime, decision: Decision, *, stale: bool
+) -> Entry:
+    """The entry of a command that was obeyed."""
+    said = command.model_dump(mode="json", by_alias=True, exclude_none=True)
+    texts = dict.fromkeys(_TEXTS & said.keys(), WITHHELD)
+    return Entry(
+        kind=TriggerKind.COMMAND,
+        trigger=command_id,
+        name=command.command,
+        now=now,
+        data={"command": {**said, **texts, "by": _anonymous(command.by)}, "stale": stale},
+        reason=decision.outcome,
+        wake_at=decision.wake_at,
+    )
+
+
+def changes_nothing(before: bytes | None, decision: Decision) -> bool:
+    """Whether a wake-up came to nothing at all: it needs no entry (design rule 7)."""
+    return decision.outcome is Outcome.NOTHING_DUE and decision.document == before
+
+
+def journal(
+    state: LadderState, document: dict[str, Any], calendars: dict[str, str], entries: list[Entry]
+) -> Journal:
+    """The whole journal of a case; `document` is its policy as canonical JSON says it."""
+    return Journal(
+        format=FORMAT,
+        case_id=state.case_id,
+        policy=PinnedPolicy(**state.policy.model_dump(), document=document),
+        calendars=calendars,
+        entries=tuple(entries),
+    )
+
+
+def _anonymous(by: Actor) -> dict[str, str]:
+    return {"role": by.role.value, "id": remembered_as(by)}

@@ -1,0 +1,84 @@
+"""Where the journal rests: one row per decision, written in the decision's own transaction.
+
+Owns the table `journal` and its export. What an entry says is the core's (`core/journal.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Final
+
+from schemas.topics import ESCALATIONS, SEALED_FIELD, parse_value
+from services.escalation.core.journal import Entry, Journal, Said, journal
+from services.escalation.core.state import LadderState
+from services.escalation.core.turn import Decision
+from services.escalation.store import QUERIES, Session
+from services.kit.entities import Decided
+
+_FROM_ROW: Final = ("kind", "name", "recorded_at", "reason", "wake_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What a decision leaves beside the document. `entry` None: it came to nothing."""
+
+    decision: Decision
+    entry: Entry | None
+
+
+async def write_entries(session: Session, decided: Sequence[Decided]) -> None:
+    """Write the entries of one transaction's decisions (their effects), in order, at once."""
+    rows = [
+        _row(each, each.decision.effects.entry)
+        for each in decided
+        if each.decision.effects.entry is not None
+    ]
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        await session.execute(QUERIES["add_entries"], *columns)
+
+
+def _row(decided: Decided, entry: Entry) -> tuple[Any, ...]:
+    ours = [event.sequence for event in decided.produced if event.topic == ESCALATIONS]
+    return (
+        decided.entity.id,
+        entry.kind.value,
+        entry.trigger,
+        entry.name,
+        entry.recorded_at,
+        entry.now,
+        json.dumps(entry.data, ensure_ascii=False, separators=(",", ":")),
+        entry.reason.value,
+        entry.wake_at,
+        ours[0] if ours else 0,
+        len(ours),
+    )
+
+
+async def export(session: Session, state: LadderState, calendars: dict[str, str]) -> Journal:
+    """The journal of a case with its policy, whole, as of one instant."""
+    rows = await session.fetch(QUERIES["entries"], state.case_id, ESCALATIONS)
+    entries = [_entry(list(group)) for _, group in groupby(rows, key=lambda row: row["pos"])]
+    policy = await session.fetchrow(QUERIES["policy_document"], state.policy.digest)
+    return journal(state, json.loads(policy["document"]), calendars, entries)
+
+
+def _entry(rows: Sequence[Any]) -> Entry:
+    row = rows[0]
+    return Entry(
+        trigger=row["trigger_id"],
+        now=row["decided_at"],
+        data=json.loads(row["data"]),
+        produced=tuple(_produced(rows)),
+        **{name: row[name] for name in _FROM_ROW},
+    )
+
+
+def _produced(rows: Iterable[Any]) -> Iterable[Said]:
+    for row in rows:
+        if row["seq"] is not None:
+            said = {k: v for k, v in parse_value(row["value"]).items() if k != SEALED_FIELD}
+            yield Said(id=row["id"], type=row["type"], sequence=row["seq"], data=said)
