@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -18,15 +17,17 @@ import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
-from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from services.kit import telemetry
+from services.kit.broker_security import security
 from services.kit.db import RETRYABLE_ERRORS
+from services.kit.polling import Commits, wait_inside_the_poll
 from services.kit.settings import Settings
 from services.kit.wire import Record
 
 _log = structlog.get_logger(__name__)
-Handler = Callable[[Sequence[Record]], Awaitable[None]]
+Handler = Callable[[Sequence[Record]], Awaitable[bool]]
+"""Takes a batch; answers whether there was work in it, whose offsets are committed at once."""
 
 _PROFILES: dict[str, dict[str, Any]] = {
     # Tansu's JoinGroup always takes half a session, and its long poll sleeps half its wait.
@@ -35,14 +36,12 @@ _PROFILES: dict[str, dict[str, Any]] = {
         "heartbeat_interval_ms": 500,
         "rebalance_timeout_ms": 10_000,
         "fetch_max_wait_ms": 50,
-        "batch_timeout_ms": 20,
     },
     "apache": {
         "session_timeout_ms": 6000,
         "heartbeat_interval_ms": 2000,
         "rebalance_timeout_ms": 60_000,
         "fetch_max_wait_ms": 500,
-        "batch_timeout_ms": 100,
     },
 }
 
@@ -103,7 +102,6 @@ class Bus:
         self._profile = dict(_PROFILES[settings.kafka_profile])
         if settings.kafka_fetch_max_wait_ms is not None:
             self._profile["fetch_max_wait_ms"] = settings.kafka_fetch_max_wait_ms
-            self._profile["batch_timeout_ms"] = _PROFILES["embedded"]["batch_timeout_ms"]
         self._group = f"{settings.topics_prefix}{group}"
         self._topics = [settings.topics_prefix + topic for topic in topics]
         self._handler = handler
@@ -111,6 +109,7 @@ class Bus:
         self._broker: KafkaBroker | None = None
         self._subscriber: Any = None
         self._task: asyncio.Task[None] | None = None
+        self._commits = Commits()
         self.failed = False
 
     def start(self) -> None:
@@ -168,6 +167,7 @@ class Bus:
             listener=self._drain,
             **self._profile,
         )
+        wait_inside_the_poll(subscriber)
         subscriber(self._on_batch)
         return broker, subscriber
 
@@ -177,7 +177,8 @@ class Bus:
             raise RuntimeError("this consumer has stopped; its log says why")
         self._drain.begin()
         try:
-            await self._handler(message.raw_message)
+            worked = await self._handler(message.raw_message)
+            self._commits.put_off(message, worked=worked)
         except RETRYABLE_ERRORS:
             raise  # patience is over: the batch comes again
         except Exception:
@@ -224,27 +225,3 @@ class Bus:
             )
             found[partition] = (state.timestamp or 0, empty and not self._drain.busy)
         return found
-
-
-def security(settings: Settings) -> BaseSecurity | None:
-    """TLS and SASL as the settings say."""
-    protocol = settings.kafka_security_protocol
-    if protocol == "PLAINTEXT":
-        return None
-    context = None
-    if protocol.endswith("SSL"):
-        context = ssl.create_default_context(cafile=settings.kafka_ca_file)
-    if not protocol.startswith("SASL"):
-        return BaseSecurity(ssl_context=context, use_ssl=True)
-    mechanisms = {
-        "PLAIN": SASLPlaintext,
-        "SCRAM-SHA-256": SASLScram256,
-        "SCRAM-SHA-512": SASLScram512,
-    }
-    secret = settings.kafka_sasl_password
-    return mechanisms[settings.kafka_sasl_mechanism](
-        username=settings.kafka_sasl_username or "",
-        password=secret.get_secret_value() if secret else "",
-        ssl_context=context,
-        use_ssl=context is not None,
-    )

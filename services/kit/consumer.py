@@ -17,7 +17,7 @@ from services.kit.batch import Batch
 from services.kit.db import DATA_ERRORS, RETRYABLE_ERRORS
 from services.kit.entities import Logic
 from services.kit.foreign import ForeignLogic
-from services.kit.sorting import Bad, Reader, Sequenced, Sorted, Stranger, sort_all
+from services.kit.sorting import Bad, Reader, Sequenced, Sorted, Stranger, is_work, sort_all
 from services.kit.unit import Entities
 from services.kit.wire import Record
 
@@ -36,10 +36,14 @@ class Consumer:
     foreign: ForeignLogic | None = None
     patience_s: float = 45.0
 
-    async def handle(self, records: Sequence[Record]) -> None:
-        """Take a batch whole. Raises only what no retry can mend, or after `patience_s`."""
+    async def handle(self, records: Sequence[Record]) -> bool:
+        """Take a batch whole; answers whether there was work in it.
+
+        Raises only what no retry can mend, or after `patience_s`.
+        """
         items = sort_all(self.reader, records)
         await self._with_retries(items)
+        return any(is_work(item) for item in items)
 
     async def _with_retries(self, items: Sequence[Sorted]) -> None:
         deadline = asyncio.get_running_loop().time() + self.patience_s

@@ -134,6 +134,13 @@ def _sealed(half: Mapping[str, str]) -> Sealed:
         raise ValueError(f"the sealed half is not a subject and a blob: {error!r}") from error
 
 
+def is_work(item: Sorted) -> bool:
+    """Whether it must not come again needlessly; what streams say of their progress may."""
+    if isinstance(item, Control):
+        return isinstance(item.what, Resend)
+    return not isinstance(item, Beat | Noise)
+
+
 def sort_all(reader: Reader, records: Sequence[Record]) -> list[Sorted]:
     """Every record of a batch, in order."""
     return [reader.sort(record) for record in records]

@@ -27,8 +27,9 @@ async def test_a_bus_waits_for_a_broker_that_is_not_there_yet(
         prefix = f"t{uuid.uuid4().hex[:8]}."
         got: list[Record] = []
 
-        async def handle(records: Sequence[Record]) -> None:
+        async def handle(records: Sequence[Record]) -> bool:
             got.extend(records)
+            return True
 
         settings = kit.settings_for(dsns, f"127.0.0.1:{port}", KafkaProfile.EMBEDDED, prefix)
         bus = Bus(settings, "g", ["cases"], handle)
