@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator
 
 import uvicorn
@@ -28,8 +29,10 @@ async def run(blueprint: Blueprint, settings: Settings) -> None:
     entities, closing = await connect(blueprint, settings)
     parts = await blueprint.build(entities, settings)
     machinery = Machinery(blueprint, settings, entities, parts)
+    app = build_app(blueprint, entities, parts, machinery)
+    _calm_the_collector()
     config = uvicorn.Config(
-        build_app(blueprint, entities, parts, machinery),
+        app,
         host=settings.http_host,
         port=settings.http_port,
         log_config=None,
@@ -72,6 +75,16 @@ def build_app(
         app.include_router(router)
     app.mount("/metrics", make_asgi_app())
     return app
+
+
+def _calm_the_collector() -> None:
+    """What is loaded by now lives as long as the process: the collector need not go through it.
+
+    With Python's own thresholds it took about a fifth of the time under load.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def main(blueprint: Blueprint, settings: Settings) -> None:
