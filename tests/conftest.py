@@ -7,6 +7,7 @@ embedded broker.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator
@@ -31,16 +32,24 @@ def pytest_report_header() -> str:
     return f"recourse: PostgreSQL 18 (embedded), broker: {KAFKA}"
 
 
-@pytest.fixture(scope="session")
-async def postgres_server() -> AsyncIterator[Postgres]:
-    """PostgreSQL 18 with a template database that has roles and schemas.
+def pytest_configure(config: pytest.Config) -> None:
+    """Temporary folders of this run's own.
 
-    Not under pytest's own folder: another run of pytest would close it to the server's account.
+    Runs of pytest share a folder otherwise, and each closes it to the account that PostgreSQL
+    runs as when we are root.
     """
-    with tempfile.TemporaryDirectory(prefix="recourse-pg-") as state:
-        async with postgres.running(Path(state), durable=False) as server:
-            await bootstrap(server, dict.fromkeys(ROLES, "secret"), "template_recourse")
-            yield server
+    if config.option.basetemp is None:
+        folder = tempfile.mkdtemp(prefix="recourse-tests-")
+        config.option.basetemp = Path(folder) / "run"
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+@pytest.fixture(scope="session")
+async def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Postgres]:
+    """PostgreSQL 18 with a template database that has roles and schemas."""
+    async with postgres.running(tmp_path_factory.mktemp("pg"), durable=False) as server:
+        await bootstrap(server, dict.fromkeys(ROLES, "secret"), "template_recourse")
+        yield server
 
 
 @pytest.fixture
