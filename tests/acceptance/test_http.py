@@ -89,7 +89,7 @@ async def test_one_report_at_once_by_both_roads_is_one_case(
     assert sum(answer.status_code == 201 for answer in answered) <= 1
     (case_id,) = {answer.json()["id"] for answer in answered}
     await stack.quiet()
-    chain = chains(await everything_on_topics(stack), "cases")["cases", case_id]
+    chain = chains(await everything_on_topics(stack), [case_id], "cases")["cases", case_id]
     assert names(chain) == ["case.opened"]
     assert (await desk.deliveries(case_id))[0]["template"] == "case_received"
 

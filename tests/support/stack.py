@@ -60,13 +60,20 @@ class RunningStack:
     async def back(self, name: str, restarts: int) -> None:
         """Wait until a process that was ended runs again and all services are ready."""
 
-        async def healed() -> bool:
-            process = (await self.processes())[name]
-            if process["restarts"] <= restarts or not process["ready"]:
-                return False
-            return (await self.client.get("/readyz")).status_code == 200
+        last = ""
 
-        await until(healed, _HEAL_S)
+        async def healed() -> bool:
+            nonlocal last
+            process = (await self.processes())[name]
+            answer = await self.client.get("/readyz")
+            last = f"{name}: {process}; {answer.text}"
+            again = process["restarts"] > restarts and process["ready"]
+            return bool(again and answer.status_code == 200)
+
+        try:
+            await until(healed, _HEAL_S)
+        except AssertionError as error:
+            raise AssertionError(f"{last}\n{_log(self.state)}") from error
 
     async def quiet(self) -> None:
         """Wait until nothing is in flight."""

@@ -8,14 +8,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID, uuid4
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from schemas.envelope import Envelope, from_headers
 from schemas.topics import TOPICS, topic_names
+from schemas.wire import Wire
 from tests.support.stack import RunningStack
 
 Chain = tuple[str, str]
@@ -41,7 +44,9 @@ async def watching(stack: RunningStack) -> AsyncIterator[list[Any]]:
         reading.cancel()
         with suppress(asyncio.CancelledError):
             await reading
-        await consumer.stop()
+        # While the broker is down aiokafka is cancelled by its own clean-up.
+        with suppress(asyncio.CancelledError):
+            await consumer.stop()
 
 
 async def _read(consumer: AIOKafkaConsumer, records: list[Any]) -> None:
@@ -117,6 +122,19 @@ def report_headers(message_id: str, kind: str = "case.reported") -> list[tuple[s
     return [(name, text.encode()) for name, text in texts.items()]
 
 
+async def ask_to_resend(stack: RunningStack, topic: str, case_id: str, last: int) -> None:
+    """What a reader asks that has none of a case's events."""
+    wire = Wire()
+    message = wire.resend_request("newcomer", topic, UUID(case_id), 1, last)
+    value = wire.dump_value(message.split()[0], None)
+    now = datetime.now(UTC)
+    event = wire.make(uuid4(), "newcomer", message.type_name(), None, 0, "", now, b"", value)
+    async with backend(stack) as producer:
+        await producer.send_and_wait(
+            f"{stack.prefix}stream-control", value, headers=wire.headers(event)
+        )
+
+
 def envelopes(records: Iterable[Any], *topics: str) -> list[tuple[str, Envelope]]:
     """The events of cases on these topics (all of ours), in the order of the records."""
     wanted = topics or OURS
@@ -131,13 +149,17 @@ def envelopes(records: Iterable[Any], *topics: str) -> list[tuple[str, Envelope]
     return found
 
 
-def chains(records: Iterable[Any], *topics: str) -> dict[Chain, list[Envelope]]:
+def chains(
+    records: Iterable[Any], cases: Collection[str], *topics: str
+) -> dict[Chain, list[Envelope]]:
     """The chain of each (topic, case), proved: 1, 2, 3... without a hole, each linked by its hash.
 
     A record may lie on a topic twice, but never two different ones at one number.
     """
     found: dict[Chain, dict[int, Envelope]] = defaultdict(dict)
     for topic, event in envelopes(records, *topics):
+        if str(event.subject) not in cases:
+            continue
         known = found[topic, str(event.subject)].setdefault(event.sequence, event)
         assert known.digest() == event.digest(), f"two events at {topic} {event.sequence}"
     return {place: _proved(place, events) for place, events in found.items()}
