@@ -50,12 +50,13 @@ def parse_mail(number: int, sender: str, to: tuple[str, ...], content: bytes, at
     message = email.message_from_bytes(content, _class=EmailMessage, policy=email.policy.SMTPUTF8)
     headers: dict[str, str] = {}
     for name, value in message.items():
-        headers[name] = f"{headers[name]}, {value}" if name in headers else str(value)
+        text = str(value).strip()
+        headers[name] = f"{headers[name]}, {text}" if name in headers else text
     return Mail(
         id=str(number),
         sender=sender,
         to=to,
-        subject=str(message.get("subject", "")),
+        subject=str(message.get("subject", "")).strip(),  # a folded one begins with its fold
         headers=headers,
         text=_body(message, "plain"),
         html=_body(message, "html"),
