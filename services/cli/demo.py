@@ -8,7 +8,8 @@ from typing import Annotated, Final
 
 import typer
 
-_FEWEST: Final = 60
+FEWEST_CASES: Final = 60
+"""As `services.local.demo.cast` has it, which is not imported for the sake of a quick start."""
 
 
 class DemoKafka(enum.StrEnum):
@@ -24,7 +25,9 @@ def demo(
         bool, typer.Option("--json", help="print the result as one line of JSON at the end")
     ] = False,
     kafka: Annotated[DemoKafka, typer.Option(help="which broker")] = DemoKafka.EMBEDDED,
-    cases: Annotated[int, typer.Option(min=_FEWEST, max=5000, help="how many cases")] = _FEWEST,
+    cases: Annotated[
+        int, typer.Option(min=FEWEST_CASES, max=5000, help="how many cases")
+    ] = FEWEST_CASES,
     state: Annotated[
         Path | None, typer.Option(help="empty folder for the state; without it nothing is kept")
     ] = None,

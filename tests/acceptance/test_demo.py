@@ -104,16 +104,19 @@ async def stack_of(state: Path) -> AsyncIterator[httpx.AsyncClient]:
 async def kill_when(client: httpx.AsyncClient, service: str, at: datetime) -> None:
     """kill -9 once the demo's clock has come to an instant; waits until the service is back."""
 
+    async def process() -> dict[str, Any]:
+        return dict((await client.get("/local/processes")).json()[service])
+
     async def has_come() -> bool:
         now = (await client.get("/local/clock")).json()["now"]
-        return datetime.fromisoformat(now) >= at
+        return datetime.fromisoformat(now) >= at and (await process())["ready"]
 
     await until(has_come, MOMENT_S)
-    before = (await client.get("/local/processes")).json()[service]
+    before = await process()
     os.kill(before["pid"], signal.SIGKILL)
 
     async def is_back() -> bool:
-        process = (await client.get("/local/processes")).json()[service]
-        return bool(process["restarts"] > before["restarts"] and process["ready"])
+        now = await process()
+        return bool(now["restarts"] > before["restarts"] and now["ready"])
 
     await until(is_back, HEAL_S)

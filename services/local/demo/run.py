@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import httpx
 import uvloop
+from aiokafka.errors import KafkaError
 from rich.console import Console
 
 from schemas.pack import Pack
@@ -58,8 +60,11 @@ def run_demo(options: DemoOptions) -> int:
     console = Console(stderr=options.json_line)
     try:
         result = uvloop.run(_until_done(options, console))
-    except (DemoFailed, OSError) as error:
-        print(f"recourse demo: {error}", file=sys.stderr)
+    except (DemoFailed, OSError, httpx.HTTPError, KafkaError) as error:
+        print(f"recourse demo: {error or repr(error)}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print("recourse demo: ended before its time", file=sys.stderr)
         return 1
     console.print(table_of(result))
     for difference in result.differences:

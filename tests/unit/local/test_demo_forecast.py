@@ -8,6 +8,7 @@ import pytest
 
 from schemas.report import Report
 from schemas.vocabulary import RungReason
+from services.cli import demo as command
 from services.local.demo.cast import FEWEST_CASES, Road
 from services.local.demo.plots import read_plots
 from tests.support.demo import forecasts, rules, script
@@ -18,6 +19,10 @@ def history(name: str) -> list[tuple[str, str, str]]:
         (entry.rung, entry.reason, entry.entered_at.strftime("%m-%d %H:%M"))
         for entry in forecasts()[name].history
     ]
+
+
+def test_the_command_asks_for_as_many_cases_as_the_cast_has_at_least() -> None:
+    assert command.FEWEST_CASES == FEWEST_CASES
 
 
 def test_the_script_is_the_same_each_time() -> None:
