@@ -5,7 +5,7 @@ Owns their fields and which of them are private. `status` is always the status a
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
@@ -16,6 +16,7 @@ from schemas.vocabulary import (
     Category,
     Channel,
     Direction,
+    ImportMode,
     Lane,
     Role,
     Severity,
@@ -60,6 +61,11 @@ class CaseOpened(CaseEvent):
     currency: str | None = None
     missing_facts: tuple[str, ...] = ()
     triage: dict[str, str] = {}
+    import_mode: ImportMode | None = None
+    opened_at: datetime | None = None
+    """When the system that the case was imported from opened it."""
+    consumed: dict[str, timedelta] = {}
+    """Of each clock named, the budget that was used up before a `resume` import."""
     source: Annotated[str | None, PRIVATE] = None
     external_id: Annotated[str | None, PRIVATE] = None
     customer: Annotated[Customer | None, PRIVATE] = None

@@ -11,10 +11,12 @@ from datetime import timedelta
 from typing import NamedTuple
 from zoneinfo import available_timezones
 
-from schemas.pack import Budget, ClockRule, Pack, Rung
+from schemas.case_events import CASE_EVENTS
+from schemas.pack import AGENT_SPOKE, CUSTOMER_SPOKE, Budget, ClockRule, Pack, Rung
 from schemas.vocabulary import Category, Lane, RungReason, Side
 
 Place = tuple[str | int, ...]
+EVENTS = (AGENT_SPOKE, CUSTOMER_SPOKE, *(event.event_name for event in CASE_EVENTS))
 DAY_UNITS = ("business_days", "calendar_days", "weeks", "months")
 
 
@@ -54,6 +56,7 @@ def _lanes(pack: Pack) -> Iterator[PackProblem]:
         place: Place = ("lanes", lane.value)
         for position, clock in enumerate(rule.clocks):
             yield from _clock(pack, clock, (*place, "clocks", position), rungs)
+            yield from _events(clock, (*place, "clocks", position))
         for part in ("rung_budgets", "acknowledge_within"):
             budgets: dict[str, Budget] = getattr(rule, part)
             for rung, budget in budgets.items():
@@ -80,6 +83,13 @@ def _clock(pack: Pack, clock: ClockRule, place: Place, rungs: list[str]) -> Iter
         yield PackProblem((*place, "on_breach", "reason"), found)
     if clock.kind == "statutory" and clock.citation is None:
         yield PackProblem(place, "a statutory clock needs its citation: name the law and section")
+
+
+def _events(clock: ClockRule, place: Place) -> Iterator[PackProblem]:
+    for part in ("starts_on", "stops_on", "restarts_on"):
+        for event in getattr(clock, part):
+            if event not in EVENTS:
+                yield PackProblem((*place, part), _unknown("event", event, EVENTS))
 
 
 def _ladder(pack: Pack) -> Iterator[PackProblem]:

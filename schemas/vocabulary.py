@@ -122,11 +122,20 @@ class Side(StrEnum):
     CUSTOMER = "customer"
 
 
+class ImportMode(StrEnum):
+    """What the clocks of a case do that comes from another system."""
+
+    HISTORICAL = "historical"
+    RESUME = "resume"
+    FRESH = "fresh"
+
+
 class RungReason(StrEnum):
     """Why a rung was entered, left or taken back; the closed Reason of every ladder decision."""
 
     OPENED = "opened"
     REOPENED = "reopened"
+    IMPORTED = "imported"
     FIRST_RESPONSE_MISSED = "first_response_missed"
     RESOLUTION_MISSED = "resolution_missed"
     ACKNOWLEDGEMENT_MISSED = "acknowledgement_missed"
@@ -151,6 +160,7 @@ class StopReason(StrEnum):
     CLOSED = "closed"
     WITHDRAWN = "withdrawn"
     MERGED = "merged"
+    IMPORTED = "imported"
 
 
 class DeliveryStatus(StrEnum):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from services.escalation.core.commands import CommandRefusedError
 from services.escalation.core.deadlines import deadlines
-from services.escalation.core.state import OfferState
+from services.escalation.core.records import OfferState
 from tests.support.ladder import CASE, Ladder
 
 STARTS = "2026-11-20 09:58"

@@ -6,7 +6,7 @@ Owns these commands and their refusals. An agent's pause ends by itself, at the 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import assert_never
+from typing import Final, assert_never
 
 from schemas.pack import Budget
 from services.escalation.core.commands import (
@@ -16,7 +16,7 @@ from services.escalation.core.commands import (
     RefusalReason,
     Resume,
 )
-from services.escalation.core.state import (
+from services.escalation.core.records import (
     ClockEnd,
     ClockRecord,
     ExtensionRecord,
@@ -129,14 +129,24 @@ def _extensible(turn: Turn, command: Extend) -> tuple[ClockRecord, Budget]:
     return record, _longer(record.budget, command.by_duration)
 
 
+_DAYS: Final = {"weeks": 7, "months": 30}
+"""How many days of a `by_duration` make one of a unit that counts dates; else one."""
+
+
 def _as_time(budget: Budget) -> timedelta:
     """An amount to compare extensions by: a day of any unit that counts days is 24 hours."""
     if isinstance(budget.amount, timedelta):
         return budget.amount
-    return timedelta(days=budget.amount * {"weeks": 7, "months": 30}.get(budget.unit, 1))
+    return timedelta(days=budget.amount * _DAYS.get(budget.unit, 1))
 
 
 def _longer(budget: Budget, by: timedelta) -> Budget:
     amount = budget.amount
-    more = amount + by if isinstance(amount, timedelta) else amount + max(1, by.days)
-    return budget.model_copy(update={"amount": more})
+    if isinstance(amount, timedelta):
+        return budget.model_copy(update={"amount": amount + by})
+    more, rest = divmod(by, timedelta(days=_DAYS.get(budget.unit, 1)))
+    if rest:
+        raise CommandRefusedError(
+            RefusalReason.EXTENSION_UNIT, f"the clock counts whole {budget.unit}", unit=budget.unit
+        )
+    return budget.model_copy(update={"amount": amount + more})

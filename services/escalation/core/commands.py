@@ -39,6 +39,7 @@ class RefusalReason(StrEnum):
     CLOCK_ENDED = "clock_ended"
     AFTER_DUE = "after_due"
     EXTENSION_BOUND = "extension_bound"
+    EXTENSION_UNIT = "extension_unit"
     NO_SUCH_OFFER = "no_such_offer"
     CONSENT_MISSING = "consent_missing"
 

@@ -11,10 +11,11 @@ from typing import Final
 
 from schemas.case import CaseClassified, CaseEvent, CaseOpened, ContactAdded, IdentityVerified
 from schemas.conversation import ConsentGiven, ConsentRevoked, PromiseKept, PromiseMade
-from schemas.vocabulary import Direction, RungReason, Status, StopReason
-from services.escalation.core.ladder import begin_episode, change_holder, stop
-from services.escalation.core.roster import remembered_as
-from services.escalation.core.state import (
+from schemas.pack import AGENT_SPOKE, CUSTOMER_SPOKE, ClockRule
+from schemas.vocabulary import Direction, ImportMode, Role, RungReason, Status, StopReason
+from services.escalation.core.episodes import begin_episode, begin_history
+from services.escalation.core.ladder import change_holder, stop
+from services.escalation.core.records import (
     PROMISE_PREFIX,
     RUNG_CLOCK,
     ClockEnd,
@@ -22,6 +23,7 @@ from services.escalation.core.state import (
     PauseCause,
     PauseRecord,
 )
+from services.escalation.core.roster import remembered_as
 from services.escalation.core.timekeeping import (
     RUNG_CLOCKS,
     announce,
@@ -36,10 +38,11 @@ from services.escalation.core.timekeeping import (
 )
 from services.escalation.core.turn import Turn
 
-AGENT_SPOKE: Final = "agent.spoke"
 _SPOKEN: Final = frozenset(
     {"customer.replied_to", "customer.asked", "promise.made", "case.resolved"}
 )
+_HEARD: Final = frozenset({"customer.answered", "evidence.added", "facts.added"})
+_EPISODES: Final = frozenset({"case.opened", "case.reopened"})
 _ENDINGS: Final[Mapping[Status, StopReason]] = {
     Status.RESOLVED: StopReason.RESOLVED,
     Status.CLOSED: StopReason.CLOSED,
@@ -56,13 +59,22 @@ def apply_case_event(turn: Turn, event: CaseEvent) -> None:
     """Carries one event out on the turn."""
     name = event.event_name
     if name == CaseOpened.event_name and isinstance(event, CaseOpened):
-        begin_episode(turn, name, event.started_at, RungReason.OPENED)
+        _open(turn, event)
     elif name == "case.reopened":
         _reopen(turn, event)
     turn.state.status = event.status
     _take_note(turn, event)
     if turn.state.stopped is None:
         _keep_time(turn, event)
+
+
+def _open(turn: Turn, event: CaseOpened) -> None:
+    turn.state.import_mode = event.import_mode
+    if event.import_mode is ImportMode.HISTORICAL:
+        begin_history(turn, event.started_at)
+        return
+    consumed = event.consumed if event.import_mode is ImportMode.RESUME else None
+    begin_episode(turn, event.event_name, event.started_at, RungReason.OPENED, consumed)
 
 
 def _reopen(turn: Turn, event: CaseEvent) -> None:
@@ -87,12 +99,15 @@ def _take_note(turn: Turn, event: CaseEvent) -> None:
 
 
 def _keep_time(turn: Turn, event: CaseEvent) -> None:
-    """Clocks in the order: started earlier, answered, begun, then paused or ended."""
+    """Clocks in the order: started earlier, resumed, answered, begun, then paused or ended."""
     if isinstance(event, ContactAdded):
         turn.state.started_at = min(turn.state.started_at, event.started_at)
         move_start(turn, event.started_at)
     names = _names(event)
     ending = _ENDINGS.get(event.status)
+    waiting = _WAITING.get(event.status)
+    if ending is None:
+        resume(turn, set(_WAITING.values()) - {waiting}, turn.at, event.event_name)
     _answer_clocks(turn, names, restarts=ending is None)
     if isinstance(event, PromiseMade) and ending is None:
         start_promise(turn, event.promise_id, event.by_when)
@@ -100,16 +115,21 @@ def _keep_time(turn: Turn, event: CaseEvent) -> None:
         promise = f"{PROMISE_PREFIX}{event.promise_id}"
         end_where(turn, lambda record: record.name == promise, ClockEnd.MET)
     if ending is None:
-        _wait(turn, _WAITING.get(event.status), event)
+        _wait(turn, waiting, event)
     else:
         stop(turn, ending)
 
 
 def _names(event: CaseEvent) -> frozenset[str]:
-    """The event's name, and the word for every time an agent spoke to the customer."""
-    outbound = isinstance(event, ContactAdded) and event.direction is Direction.OUTBOUND
-    spoke = outbound or event.event_name in _SPOKEN
-    return frozenset({event.event_name, AGENT_SPOKE} if spoke else {event.event_name})
+    """The event's name, and the words for an agent or the customer having spoken."""
+    name = event.event_name
+    direction = event.direction if isinstance(event, ContactAdded) else None
+    by_customer = event.by_role is Role.CUSTOMER or name == "customer.answered"
+    if direction is Direction.OUTBOUND or name in _SPOKEN:
+        return frozenset({name, AGENT_SPOKE})
+    if direction is Direction.INBOUND or (by_customer and name in _HEARD):
+        return frozenset({name, CUSTOMER_SPOKE})
+    return frozenset({name})
 
 
 def _answer_clocks(turn: Turn, names: frozenset[str], *, restarts: bool) -> None:
@@ -120,14 +140,19 @@ def _answer_clocks(turn: Turn, names: frozenset[str], *, restarts: bool) -> None
                 start_rule(turn, rule, turn.at)
         elif record.ended_at is None and not names.isdisjoint(rule.stops_on):
             end(turn, record, ClockEnd.MET)
+        elif _starts_again(rule, record, names) and restarts:
+            start_rule(turn, rule, turn.at)
         elif restarts and not names.isdisjoint(rule.restarts_on):
             restart(turn, record, turn.at)
 
 
+def _starts_again(rule: ClockRule, record: ClockRecord, names: frozenset[str]) -> bool:
+    """Whether an answered clock is owed anew; an episode starts its clocks itself."""
+    return record.ended_at is not None and not (names - _EPISODES).isdisjoint(rule.starts_on)
+
+
 def _wait(turn: Turn, cause: PauseCause | None, event: CaseEvent) -> None:
-    """Makes the pauses fit whose move it is."""
-    others = set(_WAITING.values()) - {cause}
-    resume(turn, others, turn.at, event.event_name)
+    """Opens the pause that fits whose move it is."""
     if cause is None or turn.state.open_pause(cause) is not None:
         return
     actor = remembered_as(event.by) if event.by else event.by_role.value
@@ -163,6 +188,7 @@ def _change_lane(turn: Turn) -> None:
         if rule is not None:
             record.budget, record.pauses, record.extensions = rule.budget, rule.pauses, ()
             record.warn_at_percent, record.warned = rule.warn_at_percent, ()
+            record.end_rule, record.roll = rule.end, rule.roll
             announce(turn, record)
         elif record.name in RUNG_CLOCKS:
             _change_rung_budget(turn, record)

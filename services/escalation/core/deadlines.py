@@ -7,16 +7,17 @@ changes a state.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from schemas.pack import Budget
+from schemas.pack import Budget, EndRule, Roll
 from services.escalation.core.calendar import BusinessTime
 from services.escalation.core.clock import Clock, Due, Pause, due, thresholds
 from services.escalation.core.policy import Policy, clock_spec
-from services.escalation.core.state import ClockRecord, LadderState, OfferState, PauseRecord
+from services.escalation.core.records import ClockRecord, OfferState, PauseRecord
+from services.escalation.core.state import LadderState
 
 
 class DeadlineKind(IntEnum):
@@ -48,9 +49,7 @@ def clock_of(record: ClockRecord, state: LadderState, policy: Policy) -> Clock |
     """The record as a clock with its ledger; None for a promise, which has no budget."""
     if record.budget is None:
         return None
-    time = policy.calendars[record.budget.calendar]
-    pauses = tuple(pauses_of(record, state))
-    return _clock(time, record.budget, record.warn_at_percent, record.started_at, pauses)
+    return _clock(_ledger(record, record.budget, state, policy))
 
 
 def pauses_of(record: ClockRecord, state: LadderState) -> Iterator[Pause]:
@@ -79,37 +78,50 @@ def due_of(record: ClockRecord, state: LadderState, policy: Policy) -> Due:
     """When a clock runs out; `at` is None while a pause without an end holds it."""
     if record.budget is None:
         return Due(record.by_when, record.by_when, provisional=False, earliest=None)
-    time = policy.calendars[record.budget.calendar]
-    return _due(time, record.budget, record.started_at, tuple(pauses_of(record, state)))
+    return _due(_ledger(record, record.budget, state, policy))
+
+
+class _Ledger(NamedTuple):
+    """All that a due instant follows from."""
+
+    time: BusinessTime
+    budget: Budget
+    percents: tuple[int, ...]
+    end: EndRule
+    roll: Roll
+    started_at: datetime
+    consumed: timedelta
+    pauses: tuple[Pause, ...]
+
+
+def _ledger(record: ClockRecord, budget: Budget, state: LadderState, policy: Policy) -> _Ledger:
+    return _Ledger(
+        policy.calendars[budget.calendar],
+        budget,
+        record.warn_at_percent,
+        record.end_rule,
+        record.roll,
+        record.started_at,
+        record.consumed,
+        tuple(pauses_of(record, state)),
+    )
 
 
 # One decision asks for the same instants several times, and so does the next one of the case.
 @lru_cache(maxsize=8192)
-def _due(
-    time: BusinessTime, budget: Budget, started_at: datetime, pauses: tuple[Pause, ...]
-) -> Due:
-    return due(_clock(time, budget, (), started_at, pauses), time)
+def _due(ledger: _Ledger) -> Due:
+    return due(_clock(ledger), ledger.time)
 
 
 @lru_cache(maxsize=8192)
-def _thresholds(
-    time: BusinessTime,
-    budget: Budget,
-    percents: tuple[int, ...],
-    started_at: datetime,
-    pauses: tuple[Pause, ...],
-) -> tuple[tuple[int, datetime], ...]:
-    return thresholds(_clock(time, budget, percents, started_at, pauses), time)
+def _thresholds(ledger: _Ledger) -> tuple[tuple[int, datetime], ...]:
+    return thresholds(_clock(ledger), ledger.time)
 
 
-def _clock(
-    time: BusinessTime,
-    budget: Budget,
-    percents: tuple[int, ...],
-    started_at: datetime,
-    pauses: tuple[Pause, ...],
-) -> Clock:
-    return Clock(clock_spec(budget, percents), started_at, time.calendar.digest, pauses=pauses)
+def _clock(ledger: _Ledger) -> Clock:
+    spec = clock_spec(ledger.budget, ledger.percents, ledger.end, ledger.roll)
+    digest = ledger.time.calendar.digest
+    return Clock(spec, ledger.started_at, digest, ledger.consumed, ledger.pauses)
 
 
 def deadlines(state: LadderState, policy: Policy) -> list[Deadline]:
@@ -141,9 +153,7 @@ def _of_clock(
         yield Deadline(found.at, DeadlineKind.CLOCK, position, 0, found.earliest)
     if record.budget is None or len(record.warned) == len(record.warn_at_percent):
         return
-    time, pauses = policy.calendars[record.budget.calendar], tuple(pauses_of(record, state))
-    percents = record.warn_at_percent
-    for percent, at in _thresholds(time, record.budget, percents, record.started_at, pauses):
+    for percent, at in _thresholds(_ledger(record, record.budget, state, policy)):
         if percent not in record.warned:
             yield Deadline(at, DeadlineKind.WARNING, position, percent)
 

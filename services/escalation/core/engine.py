@@ -18,8 +18,9 @@ from services.escalation.core.conversation import apply_case_event
 from services.escalation.core.deadlines import VISIBLE
 from services.escalation.core.firing import due_until, fire_until
 from services.escalation.core.policy import Policy
+from services.escalation.core.records import Place
 from services.escalation.core.retraction import retract_prevented
-from services.escalation.core.state import LadderState, Place
+from services.escalation.core.state import LadderState
 from services.escalation.core.turn import Decision, Outcome, Turn
 
 

@@ -12,14 +12,14 @@ from services.escalation.core.clock import explain as explain_clock
 from services.escalation.core.clock import format_duration
 from services.escalation.core.deadlines import clock_of, honoured_pauses
 from services.escalation.core.policy import Policy
-from services.escalation.core.state import (
+from services.escalation.core.records import (
     ACKNOWLEDGEMENT,
     RUNG_CLOCK,
     ClockRecord,
-    LadderState,
     OfferRecord,
     RungRecord,
 )
+from services.escalation.core.state import LadderState
 from services.escalation.core.views import clock_view, in_zone, rung_view
 
 
@@ -71,7 +71,7 @@ def _segments(record: ClockRecord, state: LadderState, policy: Policy) -> list[d
     if clock is None or record.budget is None:
         return _promised(record, policy)
     time = policy.calendars[record.budget.calendar]
-    return [
+    return _consumed(record, policy) + [
         {
             "from": in_zone(step.start, policy),
             "to": in_zone(step.end, policy),
@@ -80,6 +80,14 @@ def _segments(record: ClockRecord, state: LadderState, policy: Policy) -> list[d
         }
         for step in explain_clock(clock, time)
     ]
+
+
+def _consumed(record: ClockRecord, policy: Policy) -> list[dict[str, Any]]:
+    if not record.consumed:
+        return []
+    start = in_zone(record.started_at, policy)
+    counted = format_duration(record.consumed)
+    return [{"from": start, "to": start, "counted": counted, "why": "used up before the import"}]
 
 
 def _promised(record: ClockRecord, policy: Policy) -> list[dict[str, Any]]:

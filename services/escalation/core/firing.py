@@ -16,14 +16,14 @@ from schemas.vocabulary import RungReason
 from services.escalation.core.deadlines import VISIBLE, Deadline, DeadlineKind
 from services.escalation.core.ladder import climb, expire
 from services.escalation.core.policy import Policy, breach_reason
-from services.escalation.core.state import (
+from services.escalation.core.records import (
     ACKNOWLEDGEMENT,
     PROMISE_PREFIX,
     RUNG_CLOCK,
     ClockEnd,
     ClockRecord,
-    LadderState,
 )
+from services.escalation.core.state import LadderState
 from services.escalation.core.timekeeping import restart, resume, start_rung_clock
 from services.escalation.core.turn import Firing, Turn
 from services.escalation.core.undo import Why
@@ -114,7 +114,8 @@ def _miss(turn: Turn, record: ClockRecord, due_at: datetime) -> None:
     )
     _climb_for(turn, record, due_at)
     if rule is not None and rule.on_breach.restart:
-        restart(turn, record, turn.now)
+        # What the law counts from is never moved by our being late (design rule 7).
+        restart(turn, record, due_at if record.kind == "statutory" else turn.now)
 
 
 def _climb_for(turn: Turn, record: ClockRecord, due_at: datetime) -> None:

@@ -18,8 +18,8 @@ from services.escalation.core.commands import (
     Release,
 )
 from services.escalation.core.ladder import change_holder
+from services.escalation.core.records import ACKNOWLEDGEMENT, ClockEnd, Holder
 from services.escalation.core.roster import KnownAgents
-from services.escalation.core.state import ACKNOWLEDGEMENT, ClockEnd, Holder
 from services.escalation.core.timekeeping import end_where
 from services.escalation.core.turn import Turn
 

@@ -1,7 +1,8 @@
 """Moving a case on its ladder: entering rungs, making and ending offers, stopping.
 
 Owns: where the case stands, the history of rungs, visits and their bound. Never decides whether
-to move: it is told why, and keeps what is needed to take a fired rung back.
+to move: it is told why, and keeps what is needed to take a fired rung back. How an episode begins
+is in `episodes`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from uuid import uuid5
 
 from schemas.escalation import (
     HolderChanged,
-    LadderStarted,
     LadderStopped,
     OfferExpired,
     OfferMade,
@@ -22,7 +22,7 @@ from schemas.pack import Budget, Rung
 from schemas.vocabulary import RungReason, Side, StopReason
 from services.escalation.core.clock import offset_from
 from services.escalation.core.policy import Policy, clock_budget
-from services.escalation.core.state import (
+from services.escalation.core.records import (
     ACKNOWLEDGEMENT,
     RUNG_CLOCK,
     ClockEnd,
@@ -37,26 +37,10 @@ from services.escalation.core.timekeeping import (
     RUNG_CLOCKS,
     end_where,
     resume,
-    start_rule,
     start_rung_clock,
 )
 from services.escalation.core.turn import Turn
 from services.escalation.core.undo import Why, keep_undo
-
-
-def begin_episode(turn: Turn, trigger: str, started_at: datetime, reason: RungReason) -> None:
-    """Starts the ladder of an opening or reopening: the entry rung, then the lane's clocks."""
-    state, ladder = turn.state, turn.policy.pack.ladder
-    state.visits, state.undos = {}, []
-    state.started_at = started_at
-    state.stopped = state.stopped_at = state.held_since = None
-    entry = ladder.entry if reason is RungReason.OPENED else ladder.reopen_entry
-    _stand_on(turn, entry)
-    turn.emit(LadderStarted, policy=state.policy, started_at=started_at, reason=reason)
-    _entered(turn, None, Why(reason))
-    for rule in turn.policy.lane(state.lane).clocks:
-        if trigger in rule.starts_on:
-            start_rule(turn, rule, started_at, from_opening=reason is RungReason.OPENED)
 
 
 def climb(turn: Turn, target: str, why: Why) -> None:
@@ -88,10 +72,10 @@ def enter(turn: Turn, rung: str, why: Why, visit: int | None = None) -> None:
     left = turn.state.place
     keep_undo(turn, rung, why, offer_id=None)
     _leave(turn)
-    _stand_on(turn, rung, visit)
+    stand_on(turn, rung, visit)
     if left.holder is not None:
         turn.emit(HolderChanged, previous_staff_number=left.holder.staff_number)
-    _entered(turn, left.rung, why)
+    entered(turn, left.rung, why)
 
 
 def _leave(turn: Turn) -> None:
@@ -100,7 +84,8 @@ def _leave(turn: Turn) -> None:
     resume(turn, {PauseCause.AGENT}, turn.at, "rung_entered")
 
 
-def _stand_on(turn: Turn, rung: str, visit: int | None = None) -> None:
+def stand_on(turn: Turn, rung: str, visit: int | None = None) -> None:
+    """Moves the case without a word of it; a new visit unless one is given."""
     visits = turn.state.visits
     if visit is None:
         visit = visits[rung] = visits.get(rung, 0) + 1
@@ -108,7 +93,8 @@ def _stand_on(turn: Turn, rung: str, visit: int | None = None) -> None:
     turn.state.place = Place(rung=rung, visit=visit, entered_at=turn.now, owner_group=group)
 
 
-def _entered(turn: Turn, left: str | None, why: Why) -> None:
+def entered(turn: Turn, left: str | None, why: Why) -> None:
+    """Records and tells the rung on which the case now stands, and starts the rung's clocks."""
     place, lane = turn.state.place, turn.state.lane
     lateness_ms = turn.lateness_of(why.due_at) if why.due_at else 0
     budget = turn.policy.rung_budget(place.rung, lane)

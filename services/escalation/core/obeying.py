@@ -36,11 +36,8 @@ from services.escalation.core.ladder import (
     offer_fields,
     offer_next,
 )
+from services.escalation.core.records import OfferRecord, OfferState
 from services.escalation.core.roster import KnownAgents
-from services.escalation.core.state import (
-    OfferRecord,
-    OfferState,
-)
 from services.escalation.core.turn import Turn
 from services.escalation.core.undo import Why
 

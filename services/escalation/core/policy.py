@@ -13,11 +13,22 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from schemas.case import PackPin
-from schemas.pack import Budget, CalendarRule, ClockRule, LaneRule, Pack, Rung
+from schemas.pack import (
+    Budget,
+    CalendarRule,
+    ClockRule,
+    EndRule,
+    LaneRule,
+    Pack,
+    Roll,
+    Rung,
+)
 from schemas.vocabulary import Category, Lane, RungReason, Side
 from services.escalation.core.calendar import BusinessTime, compile_calendar, parse_calendar
+from services.escalation.core.calendar import Roll as ClockRoll
 from services.escalation.core.clock import Budget as ClockBudget
 from services.escalation.core.clock import ClockSpec, Unit
+from services.escalation.core.clock import EndRule as ClockEndRule
 
 _MERGED_PARTS = ("shifts", "breaks", "surge_days")
 
@@ -100,9 +111,15 @@ def breach_reason(rule: ClockRule) -> RungReason:
 
 
 @lru_cache(maxsize=4096)
-def clock_spec(budget: Budget, thresholds: tuple[int, ...]) -> ClockSpec:
+def clock_spec(budget: Budget, thresholds: tuple[int, ...], end: EndRule, roll: Roll) -> ClockSpec:
     """The clock of a budget. Which pauses it honours is decided where they are handed to it."""
-    return ClockSpec(name=budget.unit, budget=clock_budget(budget), thresholds=thresholds)
+    return ClockSpec(
+        name=budget.unit,
+        budget=clock_budget(budget),
+        end=ClockEndRule(end),
+        roll=ClockRoll(roll),
+        thresholds=thresholds,
+    )
 
 
 def clock_budget(budget: Budget) -> ClockBudget:

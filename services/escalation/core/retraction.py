@@ -11,13 +11,13 @@ from collections.abc import Callable
 from schemas.escalation import RungRetracted
 from schemas.vocabulary import RungReason
 from services.escalation.core.deadlines import due_of
-from services.escalation.core.state import (
+from services.escalation.core.records import (
     ClockRecord,
-    LadderState,
     OfferState,
     RungRecord,
     Undo,
 )
+from services.escalation.core.state import LadderState
 from services.escalation.core.timekeeping import RUNG_CLOCKS
 from services.escalation.core.turn import Turn
 

@@ -6,7 +6,7 @@ Owns: the ledger of pauses and the runs of clocks in the state. Never moves the 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from schemas.escalation import ClockPaused, ClockResumed, ClockStarted, ClockSto
 from schemas.pack import Budget, ClockRule
 from services.escalation.core.deadlines import due_of, is_paused
 from services.escalation.core.policy import clock_budget
-from services.escalation.core.state import (
+from services.escalation.core.records import (
     ACKNOWLEDGEMENT,
     PROMISE_PREFIX,
     RUNG_CLOCK,
@@ -31,8 +31,15 @@ KEPT_CYCLES: Final = 12
 """Ended runs of one clock that the document keeps; older ones are counted and lie in the log."""
 
 
-def start_rule(turn: Turn, rule: ClockRule, at: datetime, *, from_opening: bool = False) -> None:
-    """Starts a clock of the lane."""
+def start_rule(
+    turn: Turn,
+    rule: ClockRule,
+    at: datetime,
+    *,
+    from_opening: bool = False,
+    consumed: timedelta = timedelta(0),
+) -> None:
+    """Starts a clock of the lane; `consumed` of its budget was used up elsewhere before."""
     _start(
         turn,
         ClockRecord(
@@ -43,6 +50,9 @@ def start_rule(turn: Turn, rule: ClockRule, at: datetime, *, from_opening: bool 
             started_by=turn.cause,
             from_opening=from_opening,
             budget=rule.budget,
+            consumed=consumed,
+            end_rule=rule.end,
+            roll=rule.roll,
             pauses=rule.pauses,
             warn_at_percent=rule.warn_at_percent,
             promised_to_customer=rule.promised_to_customer,
@@ -91,6 +101,7 @@ def restart(turn: Turn, old: ClockRecord, at: datetime) -> None:
     fresh = old.model_copy(
         update={
             "budget": rule.budget if rule else old.budget,
+            "consumed": timedelta(0),
             "extensions": (),
             "started_at": at,
             "started_by": turn.cause,

@@ -11,7 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from schemas.vocabulary import RungReason
-from services.escalation.core.state import ClockRecord, OfferRecord, Undo
+from services.escalation.core.records import ClockRecord, OfferRecord, Undo
 from services.escalation.core.timekeeping import RUNG_CLOCKS
 from services.escalation.core.turn import Turn
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from schemas.vocabulary import Category, LadderRunState, Severity
+from services.escalation.core.clock import format_duration
 from services.escalation.core.deadlines import (
     Deadline,
     DeadlineKind,
@@ -22,13 +23,13 @@ from services.escalation.core.deadlines import (
 )
 from services.escalation.core.firing import target_of
 from services.escalation.core.policy import Policy, clock_budget
-from services.escalation.core.state import (
+from services.escalation.core.records import (
     ClockEnd,
     ClockRecord,
-    LadderState,
     OfferRecord,
     RungRecord,
 )
+from services.escalation.core.state import LadderState
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ def ladder_view(state: LadderState, policy: Policy) -> dict[str, Any]:
         "holder": place.holder.model_dump(mode="json") if place.holder else None,
         "state": run_state(state).value,
         "stopped": state.stopped.value if state.stopped else None,
+        "import_mode": state.import_mode.value if state.import_mode else None,
         "category": state.category.value,
         "severity": state.severity.value,
         "lane": state.lane.value,
@@ -129,6 +131,8 @@ def clock_view(record: ClockRecord, state: LadderState, policy: Policy) -> dict[
         "cycle": record.cycle,
         "citation": rule.citation if rule else None,
         "verified": rule.verified if rule else None,
+        "must_send": rule.must_send if rule else None,
+        "consumed": format_duration(record.consumed) if record.consumed else None,
     }
 
 
