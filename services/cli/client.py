@@ -34,7 +34,7 @@ def call(method: str, url: str) -> Any:
     except httpx.HTTPError as error:
         fail(f"{url} does not answer: {error}", 2)
     if answer.is_error:
-        fail(_problem(answer))
+        fail(problem_text(answer))
     return answer.json()
 
 
@@ -49,7 +49,8 @@ def show(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def _problem(answer: httpx.Response) -> str:
+def problem_text(answer: httpx.Response) -> str:
+    """What a problem document says, on one line."""
     try:
         problem = answer.json()
     except ValueError:

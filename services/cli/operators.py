@@ -1,13 +1,15 @@
-"""`recourse dead-letters`, `parked`, `republish`, `case`: what operators ask a running service."""
+"""`recourse dead-letters`, `parked`, `republish`, `case`, `import`: for operators."""
 
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from services.cli.client import address, call, fail, show
@@ -117,6 +119,34 @@ def explain_case(
 def export_case(case_id: str, url: Url = None, state: State = DEFAULT_STATE) -> None:
     """Print the journal of a case with its policy, for `explain --offline`."""
     show(call("GET", f"{address('front', url, state)}/v1/ladders/{case_id}/export"))
+
+
+def import_cases(
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="one JSON object a line (NDJSON)")
+    ],
+    url: Url = None,
+    state: State = DEFAULT_STATE,
+) -> None:
+    """Bring in cases of another system; exits with 1 and names each line that was refused."""
+    import httpx
+
+    from services.cli.importing import lines_of, send_all, summary
+
+    counts: Counter[str] = Counter()
+    try:
+        with Progress(console=Console(stderr=True)) as progress:
+            lines = progress.track(list(lines_of(file)), description=file.name)
+            for result in send_all(lines, address("front", url, state)):
+                counts[result.outcome] += 1
+                if result.why:
+                    typer.echo(f"{file}:{result.line.number}: {result.why}", err=True)
+    except UnicodeDecodeError as error:
+        fail(f"{file}: not UTF-8: {error}")
+    except httpx.HTTPError as error:
+        fail(f"the service does not answer any more, after {summary(counts)}: {error}", 2)
+    typer.echo(summary(counts))
+    raise typer.Exit(1 if counts["refused"] else 0)
 
 
 def republish(

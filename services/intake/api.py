@@ -1,4 +1,4 @@
-"""Intake's HTTP: `/v1/cases`. Parses, calls the handlers, answers; decides nothing.
+"""Intake's HTTP: `/v1/cases`, `/v1/imports`. Parses, calls the handlers, answers; decides nothing.
 
 Owns paths, parameters and status codes (walkthrough, section 1).
 """
@@ -12,6 +12,7 @@ from fastapi import APIRouter, Body, HTTPException, Query, Request
 from fastapi.responses import Response
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
+from schemas.imports import Import
 from schemas.report import Actor, Contact, FactName, Report
 from schemas.vocabulary import Category, Status
 from services.intake import reads
@@ -39,7 +40,7 @@ def build_router(
     body_max_bytes: int,
     evidence_max_bytes: int,
 ) -> APIRouter:
-    """The routes of `/v1/cases`."""
+    """The routes of `/v1/cases` and `/v1/imports`."""
     small = bounded(body_max_bytes)
     large = bounded(evidence_max_bytes + _FORM_OVERHEAD_BYTES)
     cases = APIRouter(prefix="/v1/cases", tags=["cases"], route_class=small)
@@ -47,7 +48,10 @@ def build_router(
     _add_reads(cases, entities, shelf)
     files = APIRouter(prefix="/v1/cases", tags=["evidence"], route_class=large)
     _add_evidence(files, entities, handlers, shelf, evidence_max_bytes)
+    imports = APIRouter(prefix="/v1/imports", tags=["imports"], route_class=small)
+    _add_imports(imports, entities, handlers)
     router = APIRouter()
+    router.include_router(imports)
     router.include_router(cases)
     router.include_router(files)
     return router
@@ -57,14 +61,7 @@ def _add_writes(router: APIRouter, entities: Entities, handlers: Handlers) -> No
     @router.post("", status_code=201)
     async def report_case(request: Request, report: Report) -> Response:
         """Report a problem. 201 for a new case, 200 for one known or joined as a contact."""
-
-        async def work(unit: Unit) -> Answer:
-            done = await handlers.report(unit, report)
-            new = done.reason is Reason.OPENED
-            place = {"Location": f"/v1/cases/{done.case.id}"}
-            return Answer(201 if new else 200, _summary(done), place, done.case.subject)
-
-        return await run_once(request, entities, work)
+        return await _admitted(request, entities, handlers, report)
 
     @router.post("/{case_id}/contacts", status_code=201)
     async def add_contact(request: Request, case_id: UUID, contact: Contact) -> Response:
@@ -93,6 +90,25 @@ def _add_writes(router: APIRouter, entities: Entities, handlers: Handlers) -> No
             return Answer(200, _ordered(done, command), subject=done.case.subject)
 
         return await run_once(request, entities, work)
+
+
+def _add_imports(router: APIRouter, entities: Entities, handlers: Handlers) -> None:
+    @router.post("", status_code=201)
+    async def import_case(request: Request, order: Import) -> Response:
+        """Bring in a case of another system. 201 for a new case, 200 for one known or joined."""
+        return await _admitted(request, entities, handlers, order)
+
+
+async def _admitted(
+    request: Request, entities: Entities, handlers: Handlers, report: Report
+) -> Response:
+    async def work(unit: Unit) -> Answer:
+        done = await handlers.report(unit, report)
+        new = done.reason is Reason.OPENED
+        place = {"Location": f"/v1/cases/{done.case.id}"}
+        return Answer(201 if new else 200, _summary(done), place, done.case.subject)
+
+    return await run_once(request, entities, work)
 
 
 def _add_evidence(

@@ -63,7 +63,7 @@ class Handlers:
     desk: Desk
 
     async def report(self, unit: Unit, report: Report) -> Done:
-        """Admit one report. Raises `Invalid`, `Refused`."""
+        """Admit one report, or bring in a case of another system. Raises `Invalid`, `Refused`."""
         work = await self.desk.begin(unit, reports=[report])
         identity = self.desk.blind.identity(report.source, report.external_id)
         # A report has no id of its own by HTTP; its identity is what triggers, once and for ever.

@@ -10,12 +10,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
+from schemas.imports import Import
 from schemas.report import CaseAddress, Report
 from schemas.topics import CASES
 from services.intake import store
 from services.intake.core.admit import admit
+from services.intake.core.bring_in import bring_in
 from services.intake.core.outcome import Outcome, Reason, Refusal, Refused
 from services.intake.core.state import Case, Policies
 from services.kit import clock
@@ -57,8 +60,8 @@ class Working:
             return Refused(Refusal.ERASED, "the customer of this case was erased")
         matter = self.blind.matter_of(report)
         near = self.matters.get(matter, []) if matter else []
-        outcome = admit(
-            report,
+        decide = partial(bring_in, report) if isinstance(report, Import) else partial(admit, report)
+        outcome = decide(
             subject=self.blind.sealer.subject_of("customer", report.customer.id),
             known=self.cases[known] if known else None,
             candidates=[self.cases[id_] for id_ in near if id_ in self.cases],

@@ -45,16 +45,18 @@ def admit(
     """
     if known is not None:
         return Outcome(Reason.KNOWN, known)
-    refused = _impossible_time(report, now)
+    refused = impossible_time(report, now)
     if refused is not None:
         return refused
     target = _collapses_into(report, candidates, policies.current.pack.collapse_window)
     if target is not None:
         return arrive(target, reported_again(report), policies.of(target), now)
-    return _open(report, subject, policies.current, now)
+    event = opening(report, subject, policies.current)
+    return open_case(report, event, policies.current, now)
 
 
-def _impossible_time(report: Report, now: datetime) -> Refused | None:
+def impossible_time(report: Report, now: datetime) -> Refused | None:
+    """The refusal of a report whose instants cannot be."""
     refused = at_impossible_time(report.occurred_at, "/occurred_at", now)
     if refused is None and report.contact.occurred_at is not None:
         return at_impossible_time(report.contact.occurred_at, "/contact/occurred_at", now)
@@ -71,17 +73,21 @@ def _collapses_into(report: Report, candidates: Sequence[Case], window: timedelt
 
 
 def _same_matter(report: Report, case: Case, window: timedelta) -> bool:
-    if report.transaction is None or case.transaction is None or case.status in _ENDED:
+    if report.transaction is None or case.transaction is None:
+        return False
+    # What joins a case without clocks would be forgotten.
+    if case.status in _ENDED or case.stands_still():
         return False
     same = (case.customer.id, case.transaction.id) == (report.customer.id, report.transaction.id)
     instants = [contact.occurred_at for contact in case.contacts]
     return same and min(instants) - window <= contact_at(report) <= max(instants) + window
 
 
-def _open(report: Report, subject: UUID, policy: Policy, now: datetime) -> Outcome:
-    event = opening(report, subject, policy)
+def open_case(report: Report, event: CaseOpened, policy: Policy, now: datetime) -> Outcome:
+    """The case that its opening event begins, with the report's files."""
     case = opened(case_id(report.source, report.external_id), event, now)
-    files = News(Arrival.EVIDENCE, Reason.OPENED, by=event.by, evidence=report.evidence)
+    # Files of the report itself answer nobody: a case imported as waiting goes on waiting.
+    files = News(Arrival.FACTS, Reason.OPENED, by=event.by, evidence=report.evidence)
     outcome = arrive(case, files, policy, now)
     assert isinstance(outcome, Outcome), "a case just opened takes evidence"  # noqa: S101
     events: tuple[CaseEvent, ...] = (event, *outcome.events)

@@ -61,7 +61,9 @@ def decide(
 
 
 def _reply(command: commands.Reply, at: Setting) -> Told:
-    return conversation.CustomerRepliedTo(**at.said(command), channel=command.channel, text=command.text)
+    return conversation.CustomerRepliedTo(
+        **at.said(command), channel=command.channel, text=command.text
+    )
 
 
 def _ask_customer(command: commands.AskCustomer, at: Setting) -> Told:
@@ -78,7 +80,9 @@ def _wait_third_party(command: commands.WaitThirdParty, at: Setting) -> Told:
 
 
 def _third_party_answered(command: commands.ThirdPartyAnswered, at: Setting) -> Told:
-    return conversation.CaseWaiting(**at.said(command), waiting_for=WaitingFor.NOBODY, text=command.text)
+    return conversation.CaseWaiting(
+        **at.said(command), waiting_for=WaitingFor.NOBODY, text=command.text
+    )
 
 
 def _provide(command: commands.Provide, at: Setting) -> Told:

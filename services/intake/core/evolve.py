@@ -52,7 +52,12 @@ def opened(case_id: UUID, event: events.CaseOpened, now: datetime) -> Case:
     """The case that an opening event begins; the private fields of `event` must be there."""
     data = event.model_dump(include=set(events.CaseOpened.model_fields) & set(Case.model_fields))
     case = Case.model_validate(
-        {**data, "id": case_id, "subject": event.data_subject, "opened_at": now}
+        {
+            **data,
+            "id": case_id,
+            "subject": event.data_subject,
+            "opened_at": event.opened_at or now,
+        }
     )
     return case.model_copy(
         update={

@@ -43,6 +43,10 @@ class Refusal(StrEnum):
     NO_CONTACT_LEFT = "no_contact_left"
     ERASED = "erased"
     ANOTHER_TRANSACTION = "another_transaction"
+    STATUS_NOT_IMPORTED = "status_not_imported"
+    NOT_RESUMED = "not_resumed"
+    UNKNOWN_CLOCK = "unknown_clock"
+    RUNS_FROM_ITS_START = "runs_from_its_start"
 
 
 @dataclass(frozen=True, slots=True)

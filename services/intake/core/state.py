@@ -17,7 +17,15 @@ from pydantic import BaseModel, ConfigDict
 from schemas.case import PackPin
 from schemas.pack import CategoryRule, Pack
 from schemas.report import Actor, Contact, Customer, EvidenceRef, Transaction
-from schemas.vocabulary import Category, ConsentTo, Lane, Role, Severity, Status
+from schemas.vocabulary import (
+    Category,
+    ConsentTo,
+    ImportMode,
+    Lane,
+    Role,
+    Severity,
+    Status,
+)
 
 CASES = uuid5(NAMESPACE_URL, "urn:recourse:cases")
 """The namespace of case ids."""
@@ -109,6 +117,7 @@ class Case(_Part):
     opened_at: datetime
     occurred_at: datetime
     started_at: datetime
+    import_mode: ImportMode | None = None
     description: str
     transaction: Transaction | None = None
     facts: dict[str, Any] = {}
@@ -139,6 +148,10 @@ class Case(_Part):
             return self.transaction.id
         told = self.facts.get("transaction.id")
         return told if isinstance(told, str) and told else None
+
+    def stands_still(self) -> bool:
+        """Whether it has no clock, and will have none before it is reopened."""
+        return self.import_mode is ImportMode.HISTORICAL and self.episode == 1
 
     def contact_id(self, number: int) -> UUID:
         """The id of the contact with this number (1, 2, 3...); contacts are never taken out."""

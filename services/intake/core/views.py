@@ -26,6 +26,7 @@ def summary(case: Case, position: str, policy: Policy) -> Body:
         "triage": _triage(case),
         "missing_facts": missing_facts(case, policy),
         "started_at": case.started_at.isoformat(),
+        "import_mode": case.import_mode,
         "position": position,
     }
 

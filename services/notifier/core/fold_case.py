@@ -10,7 +10,7 @@ from uuid import UUID
 from schemas import case, conversation
 from schemas.event import EventData
 from schemas.report import Contact
-from schemas.vocabulary import Channel, Direction, Role, WaitingFor
+from schemas.vocabulary import Channel, Direction, ImportMode, Role, WaitingFor
 from services.notifier.core.story import Customer, Line, LineKind, Promise, Story, appended
 
 Step = Callable[[Story, Any, datetime], dict[str, Any]]
@@ -28,6 +28,7 @@ def opened(case_id: UUID, event: case.CaseOpened) -> Story:
         status=event.status,
         episode=event.episode,
         started_at=event.started_at,
+        historical=event.import_mode is ImportMode.HISTORICAL,
         description=event.description,
         transaction=event.transaction,
         facts=event.facts,

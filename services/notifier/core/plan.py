@@ -16,9 +16,14 @@ from schemas.vocabulary import DeliveryChannel
 from services.notifier.core.announce import Announcement
 from services.notifier.core.recipient import ChannelAddress, Preferences
 from services.notifier.core.story import GROUP_PREFIX
-from services.notifier.core.vocabulary import Reason
+from services.notifier.core.vocabulary import Reason, Template
 
 _KEYS: Final = UUID("5f0d5c55-3f0e-5d0c-9f43-4f5b1f0f7b11")
+
+_BY_HAND: Final = frozenset(
+    {Template.CUSTOMER_ASKED, Template.CUSTOMER_REPLIED_TO, Template.PROMISE_MADE}
+)
+"""What an agent says to the customer themselves: told also of a case that was only imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +143,9 @@ def _allowed(
 
 
 def _refused(announcement: Announcement, reach: Reach, now: datetime) -> Reason | None:
+    story = announcement.story
+    if story.historical and story.episode == 1 and announcement.template not in _BY_HAND:
+        return Reason.IMPORTED
     consent = announcement.needs_consent
     if consent is not None and consent not in announcement.story.consents:
         return Reason.CONSENT_MISSING

@@ -151,6 +151,8 @@ class Story(_Part):
     status: Status
     episode: int
     started_at: datetime
+    historical: bool = False
+    """Whether the case was imported as it was, to tell nobody of."""
     description: str | None = None
     transaction: Transaction | None = None
     facts: dict[str, Any] = {}

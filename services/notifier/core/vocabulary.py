@@ -33,6 +33,7 @@ class Reason(StrEnum):
 
     OWED = "owed"
     NO_ADDRESS = "no_address"
+    IMPORTED = "imported"
     STALE_ON_ARRIVAL = "stale_on_arrival"
     OPTED_OUT = "opted_out"
     CONSENT_MISSING = "consent_missing"

@@ -27,7 +27,7 @@ def ladder() -> Ladder:
 
 
 def due(ladder: Ladder, name: str) -> str | None:
-    found = ladder.clock(name)["due_at"]
+    found: str | None = ladder.clock(name)["due_at"]
     return found and found.removesuffix("+08:00").replace("T", " ").removesuffix(":00")
 
 
@@ -182,7 +182,12 @@ def test_extensions_keep_to_bound_and_unit(ladder: Ladder) -> None:
 
 def test_an_extension_needs_a_reason_and_an_approver(ladder: Ladder) -> None:
     for missing in ("reason", "approver"):
-        fields = {"clock": "resolution", "by_duration": "PT1H", "reason": "x", "approver": "S0001"}
+        fields: dict[str, Any] = {
+            "clock": "resolution",
+            "by_duration": "PT1H",
+            "reason": "x",
+            "approver": "S0001",
+        }
         del fields[missing]
         with pytest.raises(ValueError, match=missing):
             ladder.command("extend", **fields)

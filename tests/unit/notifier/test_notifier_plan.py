@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from schemas.pack import GroupRule, Notify
 from schemas.report import Customer
-from schemas.vocabulary import DeliveryChannel
+from schemas.vocabulary import DeliveryChannel, ImportMode, RungReason
 from services.notifier.core.announce import Announcement, Cause
 from services.notifier.core.plan import Delivery, Reach, delivery_id, plan
 from services.notifier.core.recipient import ChannelAddress, Preferences
@@ -136,3 +136,20 @@ def test_the_key_depends_on_event_recipient_and_channel_only() -> None:
 def test_an_address_must_fit_its_channel(channel: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         Preferences.model_validate({"channels": [channel]})
+
+
+def test_nobody_is_told_of_history() -> None:
+    opening = case_opened().model_copy(update={"import_mode": ImportMode.HISTORICAL})
+    began = started(reason=RungReason.IMPORTED, next_update_at=None)
+    story = story_of(opening, began)
+
+    def told(template: Template, episode: int = 1) -> set[Reason]:
+        now = story.model_copy(update={"episode": episode})
+        owed = Announcement(str(SUBJECT), template, now, Detail(), CAUSE)
+        return {delivery.reason for delivery in plan(owed, None, REACH, at(1))}
+
+    assert told(Template.CASE_RECEIVED) == {Reason.IMPORTED}
+    assert told(Template.CASE_CLOSED) == {Reason.IMPORTED}
+    # What an agent says by hand, and what happens after a reopening, is told.
+    assert told(Template.CUSTOMER_REPLIED_TO) == {Reason.OWED}
+    assert told(Template.CASE_REOPENED, episode=2) == {Reason.OWED}

@@ -1,0 +1,99 @@
+"""Whether a case of another system may come in, and as what.
+
+Owns the rules of imports. A report's identity is that of an import too, so the same one never
+opens a second case; but an import never becomes a contact of another case, except a `fresh` one,
+which is a report like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from schemas.imports import Import
+from schemas.pack import ClockRule, resumable
+from schemas.vocabulary import ImportMode, Status
+from services.intake.core.admit import admit, impossible_time, open_case, opening
+from services.intake.core.arrive import at_impossible_time
+from services.intake.core.outcome import Outcome, Reason, Refusal, Refused
+from services.intake.core.state import Case, Policies, Policy
+from services.intake.core.triage import triage
+
+_STATUSES: Final[Mapping[ImportMode, tuple[Status, ...]]] = {
+    ImportMode.HISTORICAL: tuple(status for status in Status if status is not Status.MERGED),
+    ImportMode.RESUME: (Status.OPEN, Status.WAITING_CUSTOMER, Status.WAITING_THIRD_PARTY),
+    ImportMode.FRESH: (Status.OPEN,),
+}
+
+
+def bring_in(
+    order: Import,
+    *,
+    subject: UUID,
+    known: Case | None,
+    candidates: Sequence[Case],
+    policies: Policies,
+    now: datetime,
+) -> Outcome | Refused:
+    """The case after the import; arguments as of `admit`."""
+    if known is not None:
+        return Outcome(Reason.KNOWN, known)
+    policy = policies.current
+    refused = next(_refusals(order, policy, now), None)
+    if refused is not None:
+        return refused
+    if order.mode is ImportMode.FRESH:
+        return admit(
+            order, subject=subject, known=None, candidates=candidates, policies=policies, now=now
+        )
+    event = opening(order, subject, policy)
+    started_at = min(event.started_at, order.opened_at)
+    event = event.model_copy(
+        update={
+            "status": order.status,
+            "import_mode": order.mode,
+            "opened_at": order.opened_at,
+            "started_at": started_at,
+            "consumed": order.consumed,
+        }
+    )
+    return open_case(order, event, policy, now)
+
+
+def _refusals(order: Import, policy: Policy, now: datetime) -> Iterator[Refused]:
+    for refused in (
+        impossible_time(order, now),
+        at_impossible_time(order.opened_at, "/opened_at", now),
+    ):
+        if refused is not None:
+            yield refused
+    allowed = _STATUSES[order.mode]
+    if order.status not in allowed:
+        detail = f"a {order.mode} import cannot be {order.status}: {', '.join(allowed)}"
+        yield Refused(Refusal.STATUS_NOT_IMPORTED, detail, pointer="/status")
+    if order.consumed and order.mode is not ImportMode.RESUME:
+        detail = f"a {order.mode} import brings no used budget along"
+        yield Refused(Refusal.NOT_RESUMED, detail, pointer="/consumed")
+    rules = {rule.name: rule for rule in _clocks(order, policy)}
+    for name in order.consumed:
+        refused = _unusable(name, rules)
+        if refused is not None:
+            yield refused
+
+
+def _clocks(order: Import, policy: Policy) -> tuple[ClockRule, ...]:
+    lane = policy.pack.lanes.get(triage(order, policy).lane)
+    return lane.clocks if lane is not None else ()
+
+
+def _unusable(name: str, rules: Mapping[str, ClockRule]) -> Refused | None:
+    rule, pointer = rules.get(name), f"/consumed/{name}"
+    if rule is None:
+        detail = f"the case has no clock {name}: {', '.join(sorted(rules)) or 'it has none'}"
+        return Refused(Refusal.UNKNOWN_CLOCK, detail, pointer=pointer)
+    if not resumable(rule):
+        detail = f"{name} runs from its own start, opened_at: leave it out"
+        return Refused(Refusal.RUNS_FROM_ITS_START, detail, pointer=pointer)
+    return None
