@@ -48,6 +48,7 @@ goldens: setup ## Write JSON Schemas, rendered templates and generated pages ane
 	RECOURSE_WRITE_GOLDENS=1 $(BIN)/python -m pytest tests/golden
 
 bench: setup ## Measure, each number beside its baseline
+	@$(PIP) install --require-hashes -r benchmarks/requirements.lock
 	$(BIN)/python -m benchmarks --kafka $(KAFKA)
 
 hooks: setup ## Install the git hooks

@@ -14,7 +14,17 @@ from typing import Final
 
 import uvloop
 
-from benchmarks import business_time, ground, http_reports, idle, kafka_reports, rungs, startup
+from benchmarks import (
+    business_time,
+    decisions,
+    ground,
+    http_reports,
+    idle,
+    kafka_reports,
+    peers,
+    rungs,
+    startup,
+)
 from benchmarks.ground import Ground
 from benchmarks.machine import description, load_per_core
 from benchmarks.measurement import NotMeasured, Row
@@ -24,13 +34,18 @@ from services.local.broker import KafkaProfile
 from services.local.faults import StartFailed
 
 Measure = Callable[[Ground, Sizes], Awaitable[Sequence[Row]]]
-BUSINESS_TIME: Final = "business-time"
+PURE: Final[Mapping[str, Callable[[Sizes], Sequence[Row]]]] = {
+    "business-time": business_time.measure,
+    "peers": peers.measure,
+    "decisions": decisions.measure_core,
+}
 ON_GROUND: Final[Mapping[str, Measure]] = {
     "startup": startup.measure,
     "idle": idle.measure,
     "http": http_reports.measure,
     "kafka": kafka_reports.measure,
     "rungs": rungs.measure,
+    "weight": decisions.measure_weight,
 }
 
 
@@ -38,7 +53,7 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--kafka", choices=[p.value for p in KafkaProfile], default="embedded")
-    parser.add_argument("--only", choices=[BUSINESS_TIME, *ON_GROUND], help="one measurement")
+    parser.add_argument("--only", choices=[*PURE, *ON_GROUND], help="one measurement")
     parser.add_argument("--quick", action="store_true", help="small amounts, to try it out")
     return parser.parse_args(arguments)
 
@@ -49,8 +64,9 @@ async def run(asked: argparse.Namespace) -> int:
     sizes = QUICK if asked.quick else FULL
     rows: list[Row] = []
     missing: dict[str, str] = {}
-    if asked.only in (None, BUSINESS_TIME):
-        rows += business_time.measure(sizes)
+    for name, pure in PURE.items():
+        if asked.only in (None, name):
+            rows += _measured(name, pure, sizes, missing)
     chosen = {n: m for n, m in ON_GROUND.items() if asked.only in (None, n)}
     if chosen:
         try:
@@ -65,6 +81,17 @@ async def run(asked: argparse.Namespace) -> int:
     )
     show(rows, missing, surroundings, load)
     return 1 if missing else 0
+
+
+def _measured(
+    name: str, measure: Callable[[Sizes], Sequence[Row]], sizes: Sizes, missing: dict[str, str]
+) -> Sequence[Row]:
+    print(f"measuring: {name}", file=sys.stderr, flush=True)
+    try:
+        return measure(sizes)
+    except NotMeasured as error:
+        missing[name] = str(error)
+        return ()
 
 
 async def _measure_each(

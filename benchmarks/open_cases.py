@@ -71,7 +71,7 @@ class OpenCases:
         cases = {uuid5(_NAMESPACE, f"case:{number}"): number for number in numbers}
         async with self._writer.transaction() as unit:
             for id, entity in (await unit.lock(cases, create=True)).items():
-                event = _opened(cases[id], pin)
+                event = opening(cases[id], pin)
                 decision = Decision(b"{}", ((CASES, event),), None, event.data_subject)
                 unit.apply(entity, decision, uuid5(id, "opened"))
 
@@ -112,7 +112,8 @@ async def opened(place: Place) -> AsyncIterator[OpenCases]:
             await close()
 
 
-def _opened(number: int, pin: PackPin) -> CaseOpened:
+def opening(number: int, pin: PackPin) -> CaseOpened:
+    """The event that opens the case of that number."""
     return CaseOpened(
         status=Status.OPEN,
         data_subject=uuid5(_NAMESPACE, f"subject:{number}"),

@@ -20,6 +20,8 @@ class Sizes:
     open_cases: int = 10_000
     additions: int = 50_000
     walks: int = 2_000
+    peers: int = 400
+    decisions: int = 10_000
 
 
 FULL = Sizes()
@@ -35,4 +37,6 @@ QUICK = Sizes(
     open_cases=500,
     additions=5_000,
     walks=300,
+    peers=60,
+    decisions=1_000,
 )
