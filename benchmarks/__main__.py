@@ -6,11 +6,15 @@ Owns the options and the order. A missed goal is printed, and is no failure of t
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
 import logging
+import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import uvloop
 
@@ -58,53 +62,72 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-async def run(asked: argparse.Namespace) -> int:
-    """Measure what was asked for and print it; 1 if any of it could not be measured."""
-    load = load_per_core()
-    sizes = QUICK if asked.quick else FULL
-    rows: list[Row] = []
-    missing: dict[str, str] = {}
-    for name, pure in PURE.items():
-        if asked.only in (None, name):
-            rows += _measured(name, pure, sizes, missing)
-    chosen = {n: m for n, m in ON_GROUND.items() if asked.only in (None, n)}
-    if chosen:
+@dataclass(slots=True)
+class Outcome:
+    """What was measured so far, and what could not be."""
+
+    rows: list[Row] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Keep rows, and tell them at once: the whole takes minutes."""
+        self.rows += rows
+        for row in rows:
+            said = f"  {row.what}: {row.ours.text()} {row.unit}, {row.baseline_name}: "
+            print(said + row.baseline.text(), file=sys.stderr, flush=True)
+
+    @contextlib.contextmanager
+    def noting(self, name: str) -> Iterator[None]:
+        """Say what is measured now; note why, if it cannot be."""
+        print(f"measuring: {name}", file=sys.stderr, flush=True)
         try:
-            async with ground.running(KafkaProfile(asked.kafka)) as found:
-                rows += await _measure_each(chosen, found, sizes, missing)
-        except StartFailed as error:
-            missing["everything that needs servers"] = str(error)
+            yield
+        except NotMeasured as error:
+            self.missing[name] = str(error)
+
+
+async def run(asked: argparse.Namespace) -> int:
+    """Measure what was asked for and print it; 1 if any of it could not be measured.
+
+    When it is ended early, what was measured until then is printed.
+    """
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _task().cancel)
+    load = load_per_core()
+    outcome = Outcome()
+    try:
+        await _measure(asked, outcome)
+    except StartFailed as error:
+        outcome.missing["everything that needs servers"] = str(error)
+    except asyncio.CancelledError:
+        outcome.missing["the rest"] = "ended before it was measured"
     surroundings = (
         f"{datetime.now(UTC):%Y-%m-%d}, {description()}",
         f"PostgreSQL 18 (embedded, durable), Kafka: {asked.kafka}"
         + (", quick: too little to rely on" if asked.quick else ""),
     )
-    show(rows, missing, surroundings, load)
-    return 1 if missing else 0
+    show(outcome.rows, outcome.missing, surroundings, load)
+    return 1 if outcome.missing else 0
 
 
-def _measured(
-    name: str, measure: Callable[[Sizes], Sequence[Row]], sizes: Sizes, missing: dict[str, str]
-) -> Sequence[Row]:
-    print(f"measuring: {name}", file=sys.stderr, flush=True)
-    try:
-        return measure(sizes)
-    except NotMeasured as error:
-        missing[name] = str(error)
-        return ()
+async def _measure(asked: argparse.Namespace, outcome: Outcome) -> None:
+    sizes = QUICK if asked.quick else FULL
+    for name, pure in PURE.items():
+        if asked.only in (None, name):
+            with outcome.noting(name):
+                outcome.add(pure(sizes))
+    chosen = {n: m for n, m in ON_GROUND.items() if asked.only in (None, n)}
+    if not chosen:
+        return
+    async with ground.running(KafkaProfile(asked.kafka)) as found:
+        for name, measure in chosen.items():
+            with outcome.noting(name):
+                outcome.add(await measure(found, sizes))
 
 
-async def _measure_each(
-    chosen: Mapping[str, Measure], found: Ground, sizes: Sizes, missing: dict[str, str]
-) -> list[Row]:
-    rows: list[Row] = []
-    for name, measure in chosen.items():
-        print(f"measuring: {name}", file=sys.stderr, flush=True)
-        try:
-            rows += await measure(found, sizes)
-        except NotMeasured as error:
-            missing[name] = str(error)
-    return rows
+def _task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None
+    return task
 
 
 def main() -> int:

@@ -14,10 +14,10 @@ class Sizes:
     idle_s: float = 20
     idle_spans: int = 3
     repetitions: int = 3
-    reports_one_by_one: int = 600
-    reports_at_once: int = 3000
-    reports_by_kafka: int = 6000
-    open_cases: int = 10_000
+    reports_one_by_one: int = 400
+    reports_at_once: int = 2000
+    reports_by_kafka: int = 5000
+    open_cases: int = 5_000
     additions: int = 50_000
     walks: int = 2_000
     peers: int = 400

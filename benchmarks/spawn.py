@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.measurement import NotMeasured
+from services.local.child import child_setup
 from services.local.ports import LOOPBACK
 
 _PROBE_PAUSE_S: Final = 0.01
@@ -51,6 +52,7 @@ async def spawned(
             stdout=stream,
             stderr=stream,
             start_new_session=True,
+            preexec_fn=child_setup(None),
         )
     try:
         await _until_ready(process, port, ready_path, log)
