@@ -26,6 +26,7 @@ class CaseEvidence:
     cases_of_customer: int
     shown: dict[str, Any]
     ladder: dict[str, Any]
+    explained: dict[str, Any]
     deliveries: list[dict[str, Any]]
 
 
@@ -73,5 +74,6 @@ async def _asked(api: Api, case: DemoCase, case_id: str) -> CaseEvidence:
         cases_of_customer=len(same_customer),
         shown=await api.get(f"/v1/cases/{case_id}"),
         ladder=await api.get(f"/v1/ladders/{case_id}"),
+        explained=await api.get(f"/v1/ladders/{case_id}/explain"),
         deliveries=await api.items("/v1/deliveries", {"case_id": case_id, "limit": _PAGE}),
     )

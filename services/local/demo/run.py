@@ -90,7 +90,8 @@ async def _play(options: DemoOptions, console: Console) -> Result:
     console.print("starting PostgreSQL, Kafka and the services", highlight=False)
     async with raised(options.state, options.kafka, script.start) as stage:
         evidence, wrong = await _on(stage, script, forecasts, board, console, options)
-    verdict = judge(forecasts, evidence)
+    mailboxes = {name: group.mailbox for name, group in pack.groups.items()}
+    verdict = judge(forecasts, evidence, mailboxes)
     verdict.differences += wrong
     return summed_up(evidence, verdict, disturbed=options.disturbed)
 

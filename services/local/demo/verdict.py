@@ -5,16 +5,20 @@ Owns what counts as lost, duplicate, late and resent. Pure.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from services.local.demo.cast import DemoCase
 from services.local.demo.evidence import CaseEvidence, Evidence
 from services.local.demo.expected import Forecast, RungEntry
 
 LATE_MS: Final = 1000
+_CHINESE: Final = re.compile("[\u4e00-\u9fff]")
+_GROUP: Final = "group:"
 _ARRIVED: Final = frozenset({"sent", "confirmed"})
 
 
@@ -32,8 +36,13 @@ class Verdict:
         self.differences.append(f"{who}: {what}")
 
 
-def judge(forecasts: Sequence[Forecast], evidence: Evidence) -> Verdict:
-    """Compares every case and every mail with what the policy says."""
+def judge(
+    forecasts: Sequence[Forecast], evidence: Evidence, mailboxes: Mapping[str, str | None]
+) -> Verdict:
+    """Compares every case and every mail with what the policy says.
+
+    `mailboxes` has the address of each group.
+    """
     verdict = Verdict()
     by_name = {found.case.name: found for found in evidence.cases}
     for forecast in forecasts:
@@ -44,7 +53,7 @@ def judge(forecasts: Sequence[Forecast], evidence: Evidence) -> Verdict:
         else:
             _judge_case(verdict, forecast, found)
     _judge_clocks(verdict, forecasts, evidence)
-    _judge_mails(verdict, evidence)
+    _judge_mails(verdict, evidence, mailboxes)
     return verdict
 
 
@@ -53,6 +62,7 @@ def _judge_case(verdict: Verdict, forecast: Forecast, found: CaseEvidence) -> No
         if wanted != got:
             verdict.differ(forecast.case.name, f"{what}: expected {wanted}, found {got}")
     _judge_history(verdict, forecast, found)
+    _judge_explanation(verdict, forecast, found)
     _judge_deliveries(verdict, forecast, found)
 
 
@@ -82,6 +92,17 @@ def _judge_history(verdict: Verdict, forecast: Forecast, found: CaseEvidence) ->
         verdict.differ(forecast.case.name, f"rung entered, not forecast: {_words(entry)}")
     if any(entry["retracted"] for entry in found.ladder["history"]):
         verdict.differ(forecast.case.name, "a rung was retracted")
+
+
+def _judge_explanation(verdict: Verdict, forecast: Forecast, found: CaseEvidence) -> None:
+    """Every rung is explained; one that a clock led to was entered at the instant it was due."""
+    explained = found.explained["rungs"]
+    if [_entry(rung) for rung in explained] != [_entry(rung) for rung in found.ladder["history"]]:
+        verdict.differ(forecast.case.name, "the explanation tells of other rungs than the ladder")
+    for rung in explained:
+        if rung["due_at"] is not None and rung["due_at"] != rung["entered_at"]:
+            what = f"{_words(_entry(rung))}: explained as due at {rung['due_at']}"
+            verdict.differ(forecast.case.name, what)
 
 
 def _entry(shown: dict[str, Any]) -> RungEntry:
@@ -136,24 +157,44 @@ def _judge_clocks(verdict: Verdict, forecasts: Sequence[Forecast], evidence: Evi
             verdict.differ(forecast.case.name, what)
 
 
-def _judge_mails(verdict: Verdict, evidence: Evidence) -> None:
-    """One mail for each delivery by mail; more with the same key were sent again."""
+def _judge_mails(verdict: Verdict, evidence: Evidence, mailboxes: Mapping[str, str | None]) -> None:
+    """One mail for each delivery by mail, to its address; more with one key were sent again."""
     arrived = Counter(_key(mail) for mail in evidence.mails)
     owed = {
-        row["key"]: found.case.name
+        row["key"]: (found.case, row)
         for found in evidence.cases
         for row in found.deliveries
         if row["channel"] == "email" and row["status"] in _ARRIVED
     }
-    for key, name in owed.items():
+    for key, (case, _) in owed.items():
         if key not in arrived:
             verdict.lost += 1
-            verdict.differ(name, f"delivery {key} says sent, but no mail has arrived")
-    for key in arrived.keys() - owed.keys():
-        verdict.differ("mail", f"{key} belongs to no delivery that was sent")
+            verdict.differ(case.name, f"delivery {key} says sent, but no mail has arrived")
+    for mail in evidence.mails:
+        if _key(mail) in owed:
+            _judge_mail(verdict, mail, *owed[_key(mail)], mailboxes)
+        else:
+            verdict.differ("mail", f"{_key(mail)} belongs to no delivery that was sent")
     verdict.resent = sum(count - 1 for count in arrived.values())
 
 
+def _judge_mail(
+    verdict: Verdict,
+    mail: dict[str, Any],
+    case: DemoCase,
+    delivery: dict[str, Any],
+    mailboxes: Mapping[str, str | None],
+) -> None:
+    """It went to the customer, in the customer's language, or to the group's mailbox."""
+    group = delivery["recipient"].partition(_GROUP)[2]
+    address = mailboxes.get(group) if group else case.email
+    if mail["to"] != [address]:
+        verdict.differ(case.name, f"{delivery['template']} went to {mail['to']}, not to {address}")
+    language = "zh" if _CHINESE.search(mail["subject"]) else "en"
+    if not group and language != case.language:
+        verdict.differ(case.name, f"{delivery['template']} is in {language}, not {case.language}")
+
+
 def _key(mail: dict[str, Any]) -> str:
-    headers = {name.casefold(): value for name, value in mail["headers"].items()}
-    return str(headers.get("message-id", "")).strip("<> ").partition("@")[0]
+    headers = {name.casefold(): str(value) for name, value in mail["headers"].items()}
+    return headers.get("message-id", "").strip("<> ").partition("@")[0]

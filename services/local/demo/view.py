@@ -31,7 +31,7 @@ async def shown(board: Board, api: Api, console: Console, *, live: bool) -> Asyn
     if not live:
         yield
         return
-    picture = _Picture(board)
+    picture = Picture(board)
     asking = asyncio.create_task(_ask_for_mails(board, api))
     try:
         with Live(picture, console=console, refresh_per_second=_A_SECOND, transient=True):
@@ -52,7 +52,7 @@ async def _ask_for_mails(board: Board, api: Api) -> None:
         await asyncio.sleep(_MAIL_EVERY_S)
 
 
-class _Picture:
+class Picture:
     """The board as rich draws it, anew at every refresh."""
 
     def __init__(self, board: Board) -> None:

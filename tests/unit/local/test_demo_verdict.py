@@ -15,6 +15,7 @@ from services.local.demo.watcher import Seen
 from tests.support.demo import forecasts
 
 NAME = "social_declined-1"
+GROUP, MAILBOX = "senior", "senior@wallet.example"
 
 
 def as_forecast(forecast: Forecast) -> Evidence:
@@ -23,6 +24,19 @@ def as_forecast(forecast: Forecast) -> Evidence:
 
 
 def _case(forecast: Forecast) -> CaseEvidence:
+    history = [
+        {
+            "episode": entry.episode,
+            "rung": entry.rung,
+            "path": entry.rung,
+            "visit": entry.visit,
+            "reason": entry.reason,
+            "entered_at": entry.entered_at.isoformat(),
+            "due_at": entry.entered_at.isoformat() if "missed" in entry.reason else None,
+            "retracted": False,
+        }
+        for entry in forecast.history
+    ]
     return CaseEvidence(
         case=forecast.case,
         case_id="the-case",
@@ -40,19 +54,9 @@ def _case(forecast: Forecast) -> CaseEvidence:
             "holder": {"staff_number": forecast.holder} if forecast.holder else None,
             "state": "running" if forecast.ladder_runs else "stopped",
             "offers": [{"rung": rung} for rung in forecast.offers],
-            "history": [
-                {
-                    "episode": entry.episode,
-                    "rung": entry.rung,
-                    "path": entry.rung,
-                    "visit": entry.visit,
-                    "reason": entry.reason,
-                    "entered_at": entry.entered_at.isoformat(),
-                    "retracted": False,
-                }
-                for entry in forecast.history
-            ],
+            "history": [dict(entry) for entry in history],
         },
+        explained={"rungs": history},
         deliveries=_deliveries(forecast),
     )
 
@@ -62,7 +66,7 @@ def _deliveries(forecast: Forecast) -> list[dict[str, Any]]:
         {
             "key": f"{template}-{channel}-{number}",
             "event_id": f"{template}-{number}",
-            "recipient": "somebody",
+            "recipient": f"group:{GROUP}" if template.startswith("group_") else "customer",
             "channel": channel,
             "template": template,
             "status": "sent",
@@ -74,8 +78,15 @@ def _deliveries(forecast: Forecast) -> list[dict[str, Any]]:
 
 
 def _mails(forecast: Forecast) -> list[dict[str, Any]]:
-    keys = [one["key"] for one in _deliveries(forecast) if one["channel"] == "email"]
-    return [{"headers": {"Message-ID": f"<{key}@wallet.example>"}} for key in keys]
+    return [
+        {
+            "to": [MAILBOX if one["recipient"] == f"group:{GROUP}" else forecast.case.email],
+            "subject": {"en": "Your case", "zh": "您的案件"}[forecast.case.language],
+            "headers": {"Message-ID": f"<{one['key']}@wallet.example>"},
+        }
+        for one in _deliveries(forecast)
+        if one["channel"] == "email"
+    ]
 
 
 def _missed(forecast: Forecast) -> tuple[Seen, ...]:
@@ -88,7 +99,7 @@ def _missed(forecast: Forecast) -> tuple[Seen, ...]:
 def judged(change: Callable[[Evidence], object] = lambda evidence: None) -> Verdict:
     evidence = as_forecast(forecasts()[NAME])
     change(evidence)
-    return judge([forecasts()[NAME]], evidence)
+    return judge([forecasts()[NAME]], evidence, {GROUP: MAILBOX})
 
 
 def test_what_goes_as_forecast_is_right() -> None:
@@ -97,7 +108,7 @@ def test_what_goes_as_forecast_is_right() -> None:
 
 
 def test_a_missing_case_is_lost() -> None:
-    verdict = judge([forecasts()[NAME]], Evidence((), [], ()))
+    verdict = judge([forecasts()[NAME]], Evidence((), [], ()), {})
     assert verdict.lost > 0
     assert f"{NAME}: the case is missing" in verdict.differences
 
@@ -123,17 +134,54 @@ def test_a_wrong_field_is_a_difference(part: str, field: str, wrong: Any) -> Non
     assert len(judged(change).differences) == 1
 
 
+def histories(evidence: Evidence) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The rungs as the ladder shows and as it explains them."""
+    return evidence.cases[0].ladder["history"], evidence.cases[0].explained["rungs"]
+
+
 def test_a_rung_that_was_not_entered_is_lost() -> None:
-    verdict = judged(lambda evidence: evidence.cases[0].ladder["history"].pop(1))
+    verdict = judged(lambda evidence: [history.pop(1) for history in histories(evidence)])
     assert (verdict.lost, len(verdict.differences)) == (1, 1)
 
 
 def test_a_rung_entered_a_minute_late_is_lost_and_too_many() -> None:
     def change(evidence: Evidence) -> None:
-        evidence.cases[0].ladder["history"][1]["entered_at"] = "2026-11-20T09:21:00+08:00"
+        for history in histories(evidence):
+            history[1]["entered_at"] = history[1]["due_at"] = "2026-11-20T09:21:00+08:00"
 
     verdict = judged(change)
     assert (verdict.lost, len(verdict.differences)) == (1, 2)
+
+
+def test_a_rung_explained_as_due_at_another_instant_is_a_difference() -> None:
+    def change(evidence: Evidence) -> None:
+        evidence.cases[0].explained["rungs"][1]["due_at"] = "2026-11-20T09:19:00+08:00"
+
+    assert len(judged(change).differences) == 1
+
+
+def test_a_rung_without_explanation_is_a_difference() -> None:
+    assert len(judged(lambda found: found.cases[0].explained["rungs"].pop()).differences) == 1
+
+
+@pytest.mark.parametrize("template", ["case_received", "group_brief"])
+def test_a_mail_to_somebody_else_is_a_difference(template: str) -> None:
+    def change(evidence: Evidence) -> None:
+        mails = [one for one in evidence.mails if f"<{template}" in one["headers"]["Message-ID"]]
+        mails[0]["to"] = ["stranger@example.com"]
+
+    assert len(judged(change).differences) == 1
+
+
+def test_a_mail_in_another_language_is_a_difference() -> None:
+    def change(evidence: Evidence) -> None:
+        for mail in evidence.mails:
+            if "<case_received" in mail["headers"]["Message-ID"]:
+                mail["subject"] = {"en": "您的案件", "zh": "Your case"}[
+                    evidence.cases[0].case.language
+                ]
+
+    assert len(judged(change).differences) == 1
 
 
 def test_a_retracted_rung_is_a_difference() -> None:
@@ -182,7 +230,8 @@ def test_two_keys_for_one_event_recipient_and_channel_are_a_duplicate() -> None:
 def test_each_clock_is_missed_once(count: int, lost: int) -> None:
     evidence = as_forecast(forecasts()[NAME])
     missed = (*evidence.missed, evidence.missed[0])[: len(evidence.missed) + count]
-    verdict = judge([forecasts()[NAME]], Evidence(evidence.cases, evidence.mails, missed))
+    changed = Evidence(evidence.cases, evidence.mails, missed)
+    verdict = judge([forecasts()[NAME]], changed, {GROUP: MAILBOX})
     assert (verdict.lost, len(verdict.differences)) == (lost, 1)
 
 
