@@ -42,6 +42,7 @@ class Machinery:
         self, blueprint: Blueprint, settings: Settings, entities: Entities, parts: Parts
     ) -> None:
         self._parts = parts
+        self.stale_after_s = settings.stale_after_s
         self._channels: dict[str, Callable[[], None]] = dict(parts.channels)
         self._outlet = KafkaOutlet(settings, f"{settings.topics_prefix}{blueprint.name}")
         owner = f"{socket.gethostname()}:{os.getpid()}"

@@ -32,13 +32,14 @@ class Operations:
         counters: Callable[[], dict[str, int]],
         clinic: Clinic,
         republish: Callable[[str], Awaitable[None]],
+        stale_after_s: float,
     ) -> None:
         self._entities = entities
         self._loops = loops
         self._bus = bus
         self._clinic = clinic
         self._republish = republish
-        self._quiet = QuietReport(entities, bus, busy, counters)
+        self._quiet = QuietReport(entities, bus, busy, counters, stale_after_s)
 
     def router(self) -> APIRouter:
         """The routes; none of them is part of the public description."""

@@ -201,9 +201,13 @@ UPDATE entity SET held_until = NULL WHERE held_until IS NOT NULL AND part = ANY(
 UPDATE entity SET held_until = NULL WHERE held_until <= clock_timestamp()
 
 -- name: pending
--- What is in flight: for the quiet report.
+-- What is in flight: for the quiet report. Held for a stream that is silent now counts too, for it
+-- fires as soon as the stream speaks.
 SELECT (SELECT count(*) FROM unpublished) AS unpublished,
     (SELECT count(*) FROM entity WHERE wake_at <= $1 AND held_until IS NULL) AS due,
+    (SELECT count(*) FROM entity
+        WHERE wake_at <= $1 AND held_until IS NOT NULL AND part IN (SELECT part FROM progress
+            WHERE topic = $2 AND t < clock_timestamp() - $3::interval)) AS held,
     (SELECT min(wake_at) FROM entity WHERE wake_at IS NOT NULL AND held_until IS NULL) AS next_due
 
 -- name: oldest_due

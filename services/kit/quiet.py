@@ -6,7 +6,7 @@ Owns the report. Real deployments may ask too; it discloses counts only.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.kit.bus import Bus
@@ -24,20 +24,25 @@ class QuietReport:
         bus: Bus | None,
         extra: Extra,
         counters: Callable[[], dict[str, int]],
+        stale_after_s: float,
     ) -> None:
         self._entities = entities
         self._bus = bus
         self._extra = extra
         self._counters = counters
+        self._stale_after = timedelta(seconds=stale_after_s)
         self._fetches: dict[Any, tuple[int, int]] = {}
 
     async def __call__(self, since_ms: int) -> dict[str, Any]:
         """`busy` is empty when nothing is in flight and every partition was fetched empty."""
         now = await self._entities.now()
-        row = await self._entities.db.fetchrow(QUERIES["pending"], now.domain)
+        heard = next(iter(self._entities.streams.inputs), "")
+        row = await self._entities.db.fetchrow(
+            QUERIES["pending"], now.domain, heard, self._stale_after
+        )
         if row is None:
             raise RuntimeError("the database gave no counts")
-        busy = [f"{what}: {row[what]}" for what in ("unpublished", "due") if row[what]]
+        busy = [f"{what}: {row[what]}" for what in ("unpublished", "due", "held") if row[what]]
         extra_busy, extra_counters = await self._extra(now.domain)
         due = row["next_due"]
         return {

@@ -70,6 +70,7 @@ def build_app(
         machinery.counters,
         machinery.clinic,
         machinery.republish,
+        machinery.stale_after_s,
     )
     for router in (*parts.routers, operations.router(), operations.clinic()):
         app.include_router(router)

@@ -12,6 +12,7 @@ from schemas.control import StreamHeartbeat
 from schemas.envelope import Envelope, to_headers
 from services.kit.consumer import Consumer
 from services.kit.entities import Decision, Entity, Wake
+from services.kit.quiet import QuietReport
 from services.kit.timers import Timers
 from services.kit.unit import QUERIES
 from services.kit.wire import StoredRecord
@@ -39,6 +40,10 @@ def beat(t: datetime) -> StoredRecord:
     return StoredRecord("cases", 0, 0, None, value, to_headers(envelope))
 
 
+async def nothing_more(_: datetime) -> tuple[list[str], dict[str, int]]:
+    return [], {}
+
+
 async def test_a_held_case_leaves_the_claim_until_its_stream_speaks(dsns: dict[str, str]) -> None:
     async with kit.entities(dsns, kit.WRITER) as writer, kit.entities(dsns, kit.READER) as reader:
         logic = Holding(timedelta(days=9999))
@@ -52,6 +57,8 @@ async def test_a_held_case_leaves_the_claim_until_its_stream_speaks(dsns: dict[s
             await timers.step()
         held = await reader.db.fetch("SELECT 1 FROM entity WHERE held_until IS NOT NULL")
         assert (len(held), logic.wakes) == (1, [])
+        report = QuietReport(reader, None, nothing_more, dict, stale_after_s=5)
+        assert (await report(0))["busy"] == ["held: 1"], "a clock must not pass by what is held"
         await consumer.handle([beat(datetime.now(UTC))])
         await timers.step()
         assert [wake.stale for wake in logic.wakes] == [False]
