@@ -6,6 +6,7 @@ private half and hands it back.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, ClassVar, Final, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
@@ -43,6 +44,7 @@ class EventData(BaseModel):
         return f"{PREFIX}{cls.event_name}.v{cls.event_version}"
 
     @classmethod
+    @cache
     def private_fields(cls) -> frozenset[str]:
         """The names of the top-level fields that must be sealed."""
         return frozenset(

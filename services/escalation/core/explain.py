@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.escalation.core.clock import Clock, Due, format_duration
 from services.escalation.core.clock import explain as explain_clock
-from services.escalation.core.clock import format_duration
-from services.escalation.core.deadlines import clock_of, honoured_pauses
+from services.escalation.core.deadlines import clock_of, due_of, honoured_pauses
 from services.escalation.core.policy import Policy
 from services.escalation.core.records import (
     ACKNOWLEDGEMENT,
@@ -24,7 +24,7 @@ from services.escalation.core.views import clock_view, in_zone, rung_view
 
 
 def explain(state: LadderState, policy: Policy) -> dict[str, Any]:
-    """The whole explanation, JSON-ready. The arithmetic of a paused clock ends at the pause."""
+    """The whole explanation, JSON-ready. A pause that goes on has no end in the arithmetic."""
     return {
         "case_id": str(state.case_id),
         "policy": policy.pin.model_dump(mode="json"),
@@ -71,15 +71,19 @@ def _segments(record: ClockRecord, state: LadderState, policy: Policy) -> list[d
     if clock is None or record.budget is None:
         return _promised(record, policy)
     time = policy.calendars[record.budget.calendar]
-    return _consumed(record, policy) + [
-        {
-            "from": in_zone(step.start, policy),
-            "to": in_zone(step.end, policy),
-            "counted": step.counted,
-            "why": step.why,
-        }
-        for step in explain_clock(clock, time)
-    ]
+    return (
+        _consumed(record, policy)
+        + [
+            {
+                "from": in_zone(step.start, policy),
+                "to": in_zone(step.end, policy),
+                "counted": step.counted,
+                "why": step.why,
+            }
+            for step in explain_clock(clock, time)
+        ]
+        + _held(clock, due_of(record, state, policy), policy)
+    )
 
 
 def _consumed(record: ClockRecord, policy: Policy) -> list[dict[str, Any]]:
@@ -88,6 +92,15 @@ def _consumed(record: ClockRecord, policy: Policy) -> list[dict[str, Any]]:
     start = in_zone(record.started_at, policy)
     counted = format_duration(record.consumed)
     return [{"from": start, "to": start, "counted": counted, "why": "used up before the import"}]
+
+
+def _held(clock: Clock, due: Due, policy: Policy) -> list[dict[str, Any]]:
+    """The pause that goes on without an end; the arithmetic cannot go beyond it."""
+    if due.at is not None:
+        return []
+    reason = next(pause.reason for pause in clock.pauses if pause.ends is None)
+    since = in_zone(clock.pauses[-1].start, policy)
+    return [{"from": since, "to": None, "counted": "PT0S", "why": f"paused: {reason}"}]
 
 
 def _promised(record: ClockRecord, policy: Policy) -> list[dict[str, Any]]:

@@ -41,7 +41,7 @@ def _moved(clock: ClockRule, event: EventData) -> bool:
         return False
     names = {event.event_name, "agent.spoke"} if isinstance(event, _SPOKEN) else {event.event_name}
     pauses = isinstance(event, CustomerAsked) and "waiting_customer" in clock.pauses
-    return pauses or not names.isdisjoint(clock.restarts_on)
+    return pauses or not names.isdisjoint((*clock.restarts_on, *clock.stops_on))
 
 
 def kept_waiting(word: Announcement, position: int) -> WaitingWord:

@@ -285,3 +285,16 @@ def test_ended_clock_keeps_its_due_instant(ladder: Ladder) -> None:
     ladder.event("customer.asked", "2026-11-20 10:10")
     ladder.event("customer.answered", "2026-11-21 20:00")
     assert ladder.clock("first_response")["due_at"] == "2026-11-20T10:13:00+08:00"
+
+
+def test_explain_shows_a_pause_that_goes_on(ladder: Ladder) -> None:
+    ladder.event("customer.asked", "2026-11-20 10:10")
+    explained = explain(ladder.state, ladder.policy)
+    resolution = next(clock for clock in explained["clocks"] if clock["name"] == "resolution")
+    assert (resolution["state"], resolution["due_at"]) == ("paused", None)
+    assert resolution["segments"][-1] == {
+        "from": "2026-11-20T10:10:00+08:00",
+        "to": None,
+        "counted": "PT0S",
+        "why": "paused: waiting_customer",
+    }

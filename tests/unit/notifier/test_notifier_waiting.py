@@ -89,3 +89,15 @@ def test_what_waited_comes_before_what_the_ladder_event_itself_says() -> None:
     customer = [word.template for word in step.announcements if not word.to_group]
     assert customer == ["customer_replied_to", "rung_entered"]
     assert [told.template for told in step.story.told][-2:] == customer
+
+
+def test_a_promise_that_a_reply_ends_is_waited_for_too() -> None:
+    lane = PACK.lanes[case_opened().lane]
+    answering = tuple(
+        clock.model_copy(update={"restarts_on": (), "stops_on": ("agent.spoke",)})
+        for clock in lane.clocks
+    )
+    lanes = {case_opened().lane: lane.model_copy(update={"clocks": answering})}
+    pack = PACK.model_copy(update={"lanes": lanes})
+    before = story_of(case_opened(), started())
+    assert advance(CASE, before, heard(REPLIED, 2, sequence=2), pack).announcements == ()
