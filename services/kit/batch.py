@@ -62,7 +62,7 @@ class Batch:
         await self._take_strangers(_only(items, Stranger))
         await hear_control(self.unit, self._streams, _only(items, Control))
         await self._write()
-        await note_beats(self.unit, self._streams, _only(items, Beat))
+        await note_beats(self.unit.conn, self._streams, _only(items, Beat))
 
     async def _write(self) -> None:
         if self._logic and self._decided:

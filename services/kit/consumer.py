@@ -17,7 +17,8 @@ from services.kit.batch import Batch
 from services.kit.db import DATA_ERRORS, RETRYABLE_ERRORS
 from services.kit.entities import Logic
 from services.kit.foreign import ForeignLogic
-from services.kit.sorting import Bad, Reader, Sequenced, Sorted, Stranger, is_work, sort_all
+from services.kit.sorting import Bad, Beat, Reader, Sequenced, Sorted, Stranger, is_work, sort_all
+from services.kit.tidings import note_beats
 from services.kit.unit import Entities
 from services.kit.wire import Record
 
@@ -75,6 +76,10 @@ class Consumer:
                 await self._take([_condemned(items[0], error)])
 
     async def _take(self, items: Sequence[Sorted]) -> None:
+        beats = [item for item in items if isinstance(item, Beat)]
+        if len(beats) == len(items):  # all there is while nothing happens
+            await note_beats(self.entities.db, self.entities.streams, beats)
+            return
         async with self.entities.transaction() as unit:
             batch = Batch(unit, self.entities.streams, self.reader, self.logic, self.foreign)
             await batch.take(items)

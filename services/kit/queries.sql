@@ -79,10 +79,13 @@ SELECT * FROM unnest($1::bytea[], $2::uuid[], $3::text[], $4::int[], $5::bigint[
 ON CONFLICT DO NOTHING RETURNING hash
 
 -- name: progress
--- How far input partitions are complete; never goes back.
-INSERT INTO progress (topic, part, t)
-SELECT * FROM unnest($1::text[], $2::int[], $3::timestamptz[])
-ON CONFLICT (topic, part) DO UPDATE SET t = greatest(progress.t, excluded.t)
+-- How far input partitions are complete (never goes back); entities of partitions that speak again
+-- are held no longer.
+WITH told AS (
+    INSERT INTO progress (topic, part, t)
+    SELECT * FROM unnest($1::text[], $2::int[], $3::timestamptz[])
+    ON CONFLICT (topic, part) DO UPDATE SET t = greatest(progress.t, excluded.t))
+UPDATE entity SET held_until = NULL WHERE held_until IS NOT NULL AND part = ANY($4::smallint[])
 
 -- name: progress_of
 -- How far each partition of a topic is complete.
@@ -191,10 +194,6 @@ GROUP BY e.id, e.s1, e.s2, p.topic LIMIT 500
 -- name: buried_at
 -- Whether a dead letter stands at a gap.
 SELECT entity, topic, seq FROM dead_letter WHERE entity = ANY($1::uuid[]) AND settled IS NULL AND seq > 0
-
--- name: unhold_spoken
--- Entities held for a silent stream that speaks again.
-UPDATE entity SET held_until = NULL WHERE held_until IS NOT NULL AND part = ANY($1::smallint[])
 
 -- name: unhold_grace
 -- Entities whose grace is over.

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, Protocol
 
 from services.kit.rows import Streams, columns
 from services.kit.sorting import Beat, Control
 from services.kit.unit import QUERIES, Unit
 from services.kit.wire import Resend
+
+
+class Session(Protocol):
+    """A connection inside a transaction, or the pool."""
+
+    async def execute(self, query: str, *args: Any) -> Any: ...
 
 
 async def hear_control(unit: Unit, streams: Streams, items: Sequence[Control]) -> None:
@@ -27,8 +34,8 @@ async def hear_control(unit: Unit, streams: Streams, items: Sequence[Control]) -
             await unit.conn.execute(QUERIES["confirm"], what.consumer, what.topic, what.t)
 
 
-async def note_beats(unit: Unit, streams: Streams, beats: Sequence[Beat]) -> None:
-    """How far each partition is complete, and who need not be held any longer."""
+async def note_beats(session: Session, streams: Streams, beats: Sequence[Beat]) -> None:
+    """How far each partition is complete, and who need not be held any longer; one statement."""
     latest: dict[tuple[str, int], datetime] = {}
     for beat in beats:
         key = (beat.topic, beat.partition)
@@ -36,6 +43,5 @@ async def note_beats(unit: Unit, streams: Streams, beats: Sequence[Beat]) -> Non
     if not latest:
         return
     rows = [(*key, t) for key, t in sorted(latest.items())]
-    await unit.conn.execute(QUERIES["progress"], *columns(rows))
     spoken = [part for topic, part in latest if topic == streams.inputs[0]]
-    await unit.conn.execute(QUERIES["unhold_spoken"], spoken)
+    await session.execute(QUERIES["progress"], *columns(rows), spoken)
