@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +16,7 @@ from services.escalation.core.journal import Entry, Journal
 from services.escalation.core.replay import ReplayDiffersError, explain_again, replay
 from services.escalation.core.state import LadderState
 from tests.property.test_engine import STARTS, STORY, tell, told
-from tests.support.ladder import Ladder
+from tests.support.ladder import Ladder, statutory_policy
 
 STORIES = st.lists(STORY, min_size=2, max_size=3)
 
@@ -35,6 +37,40 @@ def without_texts(state: LadderState) -> dict[str, Any]:
     return state.model_dump(
         exclude={"pauses": {"__all__": {"text"}}, "place": {"holder"}, "undos": True}
     )
+
+
+def resumed(ladder: Ladder) -> None:
+    used_up = {"resolution": "PT7H", "update": "PT1H"}
+    ladder.open(STARTS, import_mode="resume", status="waiting_customer", consumed=used_up)
+
+
+def historical(ladder: Ladder) -> None:
+    ladder.open(STARTS, import_mode="historical", status="open")
+
+
+def reported(ladder: Ladder) -> None:
+    ladder.open(STARTS)
+
+
+@given(STORY, st.sampled_from([resumed, historical, reported]), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_imports_and_statutory_clocks_replay_too(
+    story: list[tuple[str, str]], begin: Callable[[Ladder], None], statutory: bool
+) -> None:
+    ladder = Ladder(statutory_policy() if statutory else None)
+    begin(ladder)
+    for step in story:
+        tell(ladder, step)
+    found = explain_again(ladder.journal(), ladder.policy)
+    assert found.pop("position") == f"escalations:{len(ladder.events)}"
+    assert found == explain(ladder.state, ladder.policy)
+    if begin is historical and ladder.state.episode == 1:
+        assert (ladder.state.clocks, ladder.wake_at) == ([], None)
+    fired = [firing for decision in ladder.decisions for firing in decision.firings]
+    warned = Counter((each.what, each.cycle) for each in fired if "@" in each.what)
+    assert max(warned.values(), default=1) == 1
+    deadlines = Counter((each.episode, each.what, each.cycle, each.due_at) for each in fired)
+    assert max(deadlines.values(), default=1) == 1
 
 
 @given(STORY, st.data())

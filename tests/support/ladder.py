@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -38,6 +39,7 @@ from services.escalation.core.views import ladder_view
 from services.packs import DEFAULT_PACK, canonical, load_pack
 
 CASE = UUID("6f9619ff-8b86-d011-b42d-00cf4fc964ff")
+STATUTORY = Path(__file__).parents[1] / "data" / "packs" / "statutory"
 EVENTS = {event.event_name: event for event in CASE_EVENTS}
 
 
@@ -45,6 +47,13 @@ EVENTS = {event.event_name: event for event in CASE_EVENTS}
 def wallet_policy() -> Policy:
     """The shipped pack, compiled."""
     loaded = load_pack(DEFAULT_PACK)
+    return compile_policy(loaded.pack, loaded.digest)
+
+
+@lru_cache(maxsize=1)
+def statutory_policy() -> Policy:
+    """The pack with statutory clocks and both meanings of "next update", compiled."""
+    loaded = load_pack(STATUTORY)
     return compile_policy(loaded.pack, loaded.digest)
 
 

@@ -11,17 +11,13 @@ import pytest
 from schemas.pack import ClockRule
 from services.escalation.core.commands import CommandRefusedError
 from services.escalation.core.explain import explain
-from services.escalation.core.policy import compile_policy
 from services.packs import InvalidFileError, load_pack
-from tests.support.ladder import Ladder, at
-
-PACK = Path(__file__).parents[2] / "data" / "packs" / "statutory"
+from tests.support.ladder import STATUTORY, Ladder, at, statutory_policy
 
 
 @pytest.fixture
 def ladder() -> Ladder:
-    loaded = load_pack(PACK)
-    ladder = Ladder(compile_policy(loaded.pack, loaded.digest))
+    ladder = Ladder(statutory_policy())
     ladder.open("2026-11-20 09:58")
     return ladder
 
@@ -207,7 +203,7 @@ def test_a_meaning_spells_out_its_events() -> None:
 
 
 def test_an_event_that_does_not_exist_is_found_with_its_line(tmp_path: Path) -> None:
-    text = (PACK / "pack.yaml").read_text()
+    text = (STATUTORY / "pack.yaml").read_text()
     (tmp_path / "pack.yaml").write_text(text.replace("[agent.spoke]", "[agent.talked]"))
     with pytest.raises(InvalidFileError) as refused:
         load_pack(tmp_path)

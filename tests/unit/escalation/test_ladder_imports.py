@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.escalation.core.explain import explain
-from services.escalation.core.policy import compile_policy
 from services.escalation.core.replay import explain_again
-from services.packs import load_pack
-from tests.support.ladder import Ladder, at
-
-STATUTORY = Path(__file__).parents[2] / "data" / "packs" / "statutory"
+from tests.support.ladder import Ladder, at, statutory_policy
 
 
 def imported(mode: str, ladder: Ladder | None = None, **fields: Any) -> Ladder:
@@ -92,8 +87,7 @@ def test_a_case_that_waits_goes_on_waiting() -> None:
 
 
 def test_what_the_law_counts_runs_from_the_opening_elsewhere() -> None:
-    loaded = load_pack(STATUTORY)
-    ladder = Ladder(compile_policy(loaded.pack, loaded.digest))
+    ladder = Ladder(statutory_policy())
     imported("resume", ladder, consumed={"resolution": "PT7H"})
     assert ladder.clock("final_response")["due_at"] == "2026-12-02T00:00:00+08:00"
     assert ladder.clock("monthly_letter")["due_at"] == "2026-11-24T15:00:00+08:00"
