@@ -29,6 +29,7 @@ _log = structlog.get_logger(__name__)
 Handler = Callable[[Sequence[Record]], Awaitable[bool]]
 """Takes a batch; answers whether there was work in it, whose offsets are committed at once."""
 
+_METADATA_MS = 15_000  # a topic that was missing when the group formed is found by then
 _PROFILES: dict[str, dict[str, Any]] = {
     # Tansu's JoinGroup always takes half a session, and its long poll sleeps half its wait.
     "embedded": {
@@ -104,7 +105,7 @@ class Bus:
         if settings.kafka_fetch_max_wait_ms is not None:
             self._profile["fetch_max_wait_ms"] = settings.kafka_fetch_max_wait_ms
         self._group = f"{settings.topics_prefix}{group}"
-        self._topics = [settings.topics_prefix + topic for topic in topics]
+        self.topics = [settings.topics_prefix + topic for topic in topics]
         self._handler = handler
         self._drain = Drain(self._profile["rebalance_timeout_ms"] / 2000)
         self._broker: KafkaBroker | None = None
@@ -153,10 +154,11 @@ class Bus:
             security=security(self._settings),
             logger=logging.getLogger("faststream"),
             graceful_timeout=15.0,
+            metadata_max_age_ms=_METADATA_MS,
             allow_auto_create_topics=False,
         )
         subscriber = broker.subscriber(
-            *self._topics,
+            *self.topics,
             group_id=self._group,
             batch=True,
             max_records=self._settings.batch_records,
@@ -199,9 +201,21 @@ class Bus:
         consumer = self._consumer
         if consumer is None or self.failed or self._task is None or not self._task.done():
             return False
-        return consumer._coordinator is not None and not consumer._coordinator.need_rejoin(
-            consumer._subscription.subscription
-        )
+        coordinator = consumer._coordinator
+        if coordinator is None or coordinator.need_rejoin(consumer._subscription.subscription):
+            return False
+        return not self.unknown_topics()
+
+    def unknown_topics(self) -> list[str]:
+        """Topics of ours whose partitions the broker has not named yet.
+
+        A group that forms before it knows them all gets none of theirs, until metadata is fresh.
+        """
+        consumer = self._consumer
+        if consumer is None:
+            return list(self.topics)
+        known = consumer._client.cluster
+        return [topic for topic in self.topics if not known.partitions_for_topic(topic)]
 
     def fetched_at(self) -> dict[TopicPartition, tuple[int, bool]]:
         """For each partition: when its last fetch was answered (unix ms), and whether empty.

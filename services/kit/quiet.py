@@ -63,7 +63,8 @@ class QuietReport:
         found = self._bus.fetched_at()
         if not found:
             return ["consumer has no partitions"]
-        waiting = []
+        assigned = {partition.topic for partition in found}
+        waiting = [f"not assigned: {topic}" for topic in self._bus.topics if topic not in assigned]
         for partition, (answered_ms, empty) in found.items():
             first, latest = self._fetches.get(partition, (0, 0))
             if first <= since_ms:

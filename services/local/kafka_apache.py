@@ -132,7 +132,8 @@ def _configure(home: Path, folder: StateFolder) -> int:
 def _format_once(home: Path, jars: Path) -> None:
     if (home / "data" / "meta.properties").exists():
         return
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    # Never with a leading dash, which the tool would take for an option.
+    cluster = "R" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
     properties = str(home / "server.properties")
     _run(
         *("java", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", f"{jars}/*"),

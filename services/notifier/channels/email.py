@@ -146,9 +146,10 @@ def compose(outgoing: Outgoing, settings: SmtpSettings) -> EmailMessage:
     message["To"] = outgoing.address
     message["Subject"] = outgoing.subject
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = outgoing.language
     message.set_content(outgoing.text)
     message.add_alternative(outgoing.html, subtype="html")
+    # Last: making the parts moves every Content- header into the first one.
+    message["Content-Language"] = outgoing.language
     return message
 
 

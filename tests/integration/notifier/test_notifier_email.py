@@ -60,6 +60,7 @@ async def test_a_mail_arrives_whole_with_its_headers(sink: Sink, channel: EmailC
     assert mail["Message-ID"] == "<k-1@wallet.example>"
     assert mail["References"] == mail["In-Reply-To"] == "<case-case-1@wallet.example>"
     assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["Content-Language"] == "zh"
     assert mail["Subject"] == "我们已收到您的问题"
     assert mail["From"] == "钱包客服 <care@wallet.example>"
     text, html = mail.get_body(("plain",)), mail.get_body(("html",))
