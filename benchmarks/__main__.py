@@ -59,6 +59,7 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--kafka", choices=[p.value for p in KafkaProfile], default="embedded")
     parser.add_argument("--only", choices=[*PURE, *ON_GROUND], help="one measurement")
     parser.add_argument("--quick", action="store_true", help="small amounts, to try it out")
+    parser.add_argument("--markdown", action="store_true", help="print the table for a document")
     return parser.parse_args(arguments)
 
 
@@ -105,7 +106,7 @@ async def run(asked: argparse.Namespace) -> int:
         f"PostgreSQL 18 (embedded, durable), Kafka: {asked.kafka}"
         + (", quick: too little to rely on" if asked.quick else ""),
     )
-    show(outcome.rows, outcome.missing, surroundings, load)
+    show(outcome.rows, outcome.missing, surroundings, load, markdown=asked.markdown)
     return 1 if outcome.missing else 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from rich.console import Console
@@ -15,7 +15,12 @@ _HEADS: Final = ("what", "unit", "ours", "baseline", "ratio", "goal")
 
 
 def show(
-    rows: Sequence[Row], missing: Mapping[str, str], surroundings: Iterable[str], load: float
+    rows: Sequence[Row],
+    missing: Mapping[str, str],
+    surroundings: Iterable[str],
+    load: float,
+    *,
+    markdown: bool = False,
 ) -> None:
     """Print everything that was measured, and the reason for each thing that was not."""
     console = Console(width=160)
@@ -27,11 +32,22 @@ def show(
             "These numbers are of a shared machine.",
             highlight=False,
         )
-    if rows:
+    if rows and markdown:
+        print("\n".join(("", *_markdown(rows), "")))
+    elif rows:
         console.print(_table(rows))
         console.print("median (lowest-highest) of the repetitions; ratio: ours to the baseline.")
     for name, reason in missing.items():
         console.print(f"[bold]not measured[/]: {name}: {reason}", highlight=False)
+
+
+def _markdown(rows: Sequence[Row]) -> Iterator[str]:
+    yield f"| {' | '.join(_HEADS)} |"
+    yield "|" + " --- |" * len(_HEADS)
+    for row in rows:
+        baseline = f"{row.baseline.text()}: {row.baseline_name}"
+        cells = (row.what, row.unit, row.ours.text(), baseline, f"{shown(row.ratio)}x")
+        yield f"| {' | '.join((*cells, row.goal_text()))} |"
 
 
 def _table(rows: Sequence[Row]) -> Table:
