@@ -21,6 +21,7 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 from services.kit import telemetry
 from services.kit.broker_security import security
 from services.kit.db import RETRYABLE_ERRORS
+from services.kit.ending import ended
 from services.kit.polling import Commits, wait_inside_the_poll
 from services.kit.settings import Settings
 from services.kit.wire import Record
@@ -123,7 +124,7 @@ class Bus:
         if self._task is not None:
             self._task.cancel()
         if self._broker is not None:
-            await self._broker.stop()
+            await ended(self._broker.stop())
             self._broker = None
         telemetry.UP.labels(part="consumer").set(0)
 
@@ -140,7 +141,7 @@ class Bus:
                 await self._broker.start()
             except Exception as error:  # aiokafka tries its bootstrap list once, then raises
                 _log.warning("broker_unreachable", error=type(error).__name__)
-                await self._broker.stop()
+                await ended(self._broker.stop())
                 await asyncio.sleep(pause_s)
                 pause_s = min(5.0, pause_s * 2)
             else:
