@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from schemas.case import CaseEvent, CaseOpened
 from schemas.topics import ESCALATIONS, event_class
@@ -72,7 +72,7 @@ class LadderLogic:
         entry = None
         if not journal.changes_nothing(entity.state, decision):
             entry = journal.of_wake(
-                _wake_id(entity),
+                wake.id,
                 now,
                 decision,
                 real_now=wake.real_now,
@@ -101,12 +101,6 @@ class LadderLogic:
         if policy is None:
             raise Postpone("policy_unknown")
         return policy
-
-
-def _wake_id(entity: Entity) -> UUID:
-    """The trigger that the kit's timers derive the ids of a wake-up's events from."""
-    assert entity.wake_at is not None, "timers claim what has an instant"  # noqa: S101
-    return uuid5(entity.id, f"wake:{entity.wake_at.isoformat()}")
 
 
 def for_kit(

@@ -112,8 +112,12 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """Why the timers ask. `silent_s` is the age of the entity's input heartbeat in real seconds."""
+    """Why the timers ask. `silent_s` is the age of the entity's input heartbeat in real seconds.
 
+    The ids of the events that a wake-up leads to derive from its `id`.
+    """
+
+    id: UUID
     real_now: datetime
     stale: bool
     silent_s: float

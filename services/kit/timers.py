@@ -89,8 +89,9 @@ class Timers:
         due_at = entity.wake_at
         silent_s = self._silent_s(unit, entity, beats)
         lateness_ms = unit.clock.lateness_ms(due_at, entity.known_at)
-        wake = Wake(unit.real_now, silent_s > self._stale_after_s, silent_s, lateness_ms)
         trigger = uuid5(entity.id, f"wake:{due_at.isoformat()}")
+        stale = silent_s > self._stale_after_s
+        wake = Wake(trigger, unit.real_now, stale, silent_s, lateness_ms)
         try:
             decision = self._logic.on_wake(entity, wake, unit.now_for(entity))
         except Exception:

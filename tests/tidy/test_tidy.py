@@ -93,11 +93,12 @@ def test_every_setting_is_explained() -> None:
 
 
 def test_the_documents_link_to_what_exists() -> None:
-    broken = []
-    for path in tracked("*.md"):
-        for target in re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", path.read_text()):
-            if not (path.parent / target).exists():
-                broken.append(f"{path.relative_to(ROOT)} -> {target}")
+    broken = [
+        f"{path.relative_to(ROOT)} -> {target}"
+        for path in tracked("*.md")
+        for target in re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", path.read_text())
+        if not (path.parent / target).exists()
+    ]
     assert broken == []
 
 
