@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Never
+from typing import TYPE_CHECKING, Any, Never
 
-import httpx
 import typer
 
 from services.local.state import DEFAULT_STATE, read_description
+
+if TYPE_CHECKING:
+    import httpx
 
 _FRONT = "front"
 
@@ -29,6 +31,8 @@ def address(service: str, url: str | None, state: Path = DEFAULT_STATE) -> str:
 
 def call(method: str, url: str) -> Any:
     """The JSON answer; a problem document ends the command with 1 and its text."""
+    import httpx  # not needed by `recourse run`, whose start-up it would slow down
+
     try:
         answer = httpx.request(method, url, timeout=30, trust_env=False)
     except httpx.HTTPError as error:

@@ -39,7 +39,8 @@ class BrokerWatch:
     async def _wake_the_dead(self) -> None:
         now = asyncio.get_running_loop().time()
         answers = {partition: at for partition, (at, _) in self._bus.fetched_at().items()}
-        if answers != self._seen or not answers:
+        surplus = not answers and self._bus.well()  # more replicas than partitions: all is well
+        if answers != self._seen or surplus:
             self._seen, self._moved_at = dict(answers), now
         elif now - self._moved_at > _SILENT_S:
             _log.error("consumer_silent", seconds=_SILENT_S)
