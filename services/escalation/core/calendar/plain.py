@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from services.escalation.core.calendar.holiday_rules import dates_of
 from services.escalation.core.calendar.model import (
     WEEKDAYS,
     Calendar,
@@ -32,9 +33,9 @@ def parse_calendar(plain: Mapping[str, Any]) -> Calendar:
     """A checked calendar.
 
     Parts: `timezone` (IANA), `hours` {"mon": [["09:00", "17:00"]]}, `holidays` ["2026-10-01",
-    "--12-25"], `shifts` {date: windows}, `make_up_days` {date: "mon" or windows}, `surge_days`
-    and `breaks` {date: windows}, `horizon`, `name`, `version`. `source` and
-    `library` are for people and for `recourse calendar diff`.
+    "--12-25", "last mon of may", "easter + 1"], `shifts` {date: windows}, `make_up_days`
+    {date: "mon" or windows}, `surge_days` and `breaks` {date: windows}, `horizon`, `name`,
+    `version`. `source` and `library` are for people and for `recourse calendar diff`.
     Raises `InvalidCalendarError`.
     """
     unknown = set(plain) - PARTS
@@ -99,7 +100,10 @@ def _month_day(text: str) -> MonthDay:
 def _split(days: Iterable[object]) -> tuple[list[date], list[MonthDay]]:
     texts = [str(day) for day in days]
     yearly = [_month_day(text) for text in texts if text.startswith("--")]
-    return [_date(text) for text in texts if not text.startswith("--")], yearly
+    dated = [text for text in texts if not text.startswith("--")]
+    exact = [_date(text) for text in dated if text[:1].isdigit()]
+    ruled = [day for text in dated if not text[:1].isdigit() for day in dates_of(text)]
+    return exact + ruled, yearly
 
 
 def _days(plain: Mapping[Any, Sequence[Sequence[str]]]) -> Days:
