@@ -32,17 +32,9 @@ def doctor(service: Annotated[Service, typer.Argument(help="whose settings")]) -
 
 
 def _service(service: Service) -> tuple[Any, Any]:
-    """The blueprint and the settings of a service, or a clear message of what is missing."""
-    from pydantic import ValidationError
-
-    from services.cli.client import fail
+    """The blueprint and the settings of a service."""
+    from services.kit.settings import read_settings
 
     module = importlib.import_module(f"services.{service.value}.app")
-    try:
-        settings = module.settings_type()
-    except ValidationError as error:
-        missing = [
-            f"RECOURSE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
-        ]
-        fail("the settings are not complete:\n" + "\n".join(missing), 2)
+    settings = read_settings(module.SETTINGS)
     return module.blueprint(settings), settings

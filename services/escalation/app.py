@@ -17,10 +17,11 @@ from services.kit import runtime
 from services.kit.blueprint import Blueprint, Parts
 from services.kit.loop import BackgroundLoop
 from services.kit.rows import Streams
-from services.kit.settings import Settings
+from services.kit.settings import Settings, read_settings
 from services.kit.unit import Entities
 from services.packs import DEFAULT_PACK, load_pack
 
+SETTINGS: Final = EscalationSettings
 STREAMS: Final = Streams(source="escalation", inputs=(CASES,), outputs=(ESCALATIONS, ACTIONS))
 _POLICIES_S: Final = 5.0
 """How soon a policy that another replica stored is known here."""
@@ -70,5 +71,5 @@ def blueprint(settings: EscalationSettings) -> Blueprint:
 
 def main() -> None:
     """Run until told to stop."""
-    settings = EscalationSettings()
+    settings = read_settings(SETTINGS)
     runtime.main(blueprint(settings), settings)

@@ -15,10 +15,11 @@ from services.intake.working import Desk
 from services.kit import runtime
 from services.kit.blueprint import Blueprint, Parts
 from services.kit.rows import Streams
-from services.kit.settings import Settings
+from services.kit.settings import Settings, read_settings
 from services.kit.unit import Entities
 from services.packs import DEFAULT_PACK, load_pack
 
+SETTINGS: Final = IntakeSettings
 STREAMS: Final = Streams(source="intake", inputs=(), outputs=(CASES,))
 
 
@@ -60,5 +61,5 @@ def blueprint(settings: IntakeSettings) -> Blueprint:
 
 def main() -> None:
     """Run until told to stop."""
-    settings = IntakeSettings()
+    settings = read_settings(SETTINGS)
     runtime.main(blueprint(settings), settings)

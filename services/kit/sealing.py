@@ -38,6 +38,7 @@ _MAKE = f"""WITH made AS (INSERT INTO subject_key (subject, wrapped)
     SELECT * FROM unnest($1::uuid[], $3::bytea[]) ON CONFLICT DO NOTHING
     RETURNING subject, wrapped), {_USE}
 SELECT subject, wrapped FROM made UNION ALL {_FOUND}"""  # noqa: S608 (constants)
+_ANY = "SELECT subject FROM subject_key WHERE wrapped IS NOT NULL LIMIT 1"
 _ERASE = """UPDATE subject_key SET wrapped = NULL, erased_at = clock_timestamp()
 WHERE subject = $1 AND wrapped IS NOT NULL"""
 
@@ -132,6 +133,11 @@ class Sealer:
         content[6] = content[6] & 0x0F | 0x80
         content[8] = content[8] & 0x3F | 0x80
         return UUID(bytes=bytes(content))
+
+    async def any_subject(self) -> UUID | None:
+        """Some subject that has a key; None if none has. Loading it shows whether it opens."""
+        row = await self._keys.fetchrow(_ANY)
+        return row["subject"] if row else None
 
     async def erase(self, subject: UUID) -> bool:
         """Destroy a subject's key for good; False if there was none."""

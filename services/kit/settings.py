@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -88,3 +88,16 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments win over variables, variables over files."""
         return init_settings, env_settings, _Files(settings_cls)
+
+
+_Kind = TypeVar("_Kind", bound=Settings)
+
+
+def read_settings(kind: type[_Kind]) -> _Kind:
+    """The settings of this process. Ends it, naming each variable that is missing or wrong."""
+    try:
+        return kind()
+    except ValidationError as error:
+        found = error.errors(include_input=False, include_url=False)
+        lines = [f"  {PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in found]
+        raise SystemExit("the settings are not complete:\n" + "\n".join(lines)) from None

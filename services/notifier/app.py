@@ -14,7 +14,7 @@ from services.kit.blueprint import Blueprint, Parts
 from services.kit.loop import BackgroundLoop
 from services.kit.rows import Streams
 from services.kit.runtime import main as run
-from services.kit.settings import Settings
+from services.kit.settings import Settings, read_settings
 from services.kit.unit import Entities
 from services.notifier import api, leases
 from services.notifier.channels.email import EmailChannel, SmtpSettings
@@ -31,6 +31,7 @@ from services.notifier.store import keep_policy, read_policies
 from services.packs import DEFAULT_PACK, load_pack
 
 NAME = "notifier"
+SETTINGS = NotifierSettings
 STREAMS = Streams(NAME, (CASES, ESCALATIONS), (DELIVERIES,))
 _LEARN_S = 60.0
 """How soon a policy that another replica stored is known here."""
@@ -115,5 +116,5 @@ def blueprint(settings: NotifierSettings) -> Blueprint:
 
 def main() -> None:
     """Run the notifier until it is told to stop."""
-    settings = NotifierSettings()
+    settings = read_settings(SETTINGS)
     run(blueprint(settings), settings)
