@@ -29,7 +29,8 @@ def explain_offline(case_id: str, export: bytes) -> dict[str, Any]:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
-        raise ValueError(f"not an export of a case: {place}: {first['msg']}") from error
+        where = f"{place}: " if place else ""
+        raise ValueError(f"not an export of a case: {where}{first['msg']}") from error
     if _uuid(case_id) != journal.case_id:
         raise ValueError(f"it is the export of case {journal.case_id}")
     return explain_again(journal, _policy(journal.policy))
