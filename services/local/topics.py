@@ -45,7 +45,10 @@ class TopicPlan:
 
 
 async def create_topics(bootstrap: str, plan: TopicPlan) -> None:
-    """Create what is missing; tries until the broker answers."""
+    """Create what is missing; tries until the broker answers, and returns when it names them all.
+
+    A consumer group that forms before would get no partitions of a topic it does not know yet.
+    """
     await _until_it_listens(bootstrap)
     while True:
         try:
@@ -92,8 +95,11 @@ async def _create_once(bootstrap: str, plan: TopicPlan) -> None:
     try:
         await admin.start()
         response = await admin.create_topics(plan.new_topics())
+        for name, code, *_ in response.topic_errors:
+            if code not in (0, TopicAlreadyExistsError.errno):
+                raise for_code(code)(name)
+        wanted = {topic.name for topic in plan.new_topics()}
+        while wanted - set(await admin.list_topics()):
+            await asyncio.sleep(_PAUSE_S)
     finally:
         await admin.close()
-    for name, code, *_ in response.topic_errors:
-        if code not in (0, TopicAlreadyExistsError.errno):
-            raise for_code(code)(name)
