@@ -7,7 +7,7 @@ private half and hands it back.
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated, Any, ClassVar, Final, get_args, get_origin
+from typing import Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -57,8 +57,3 @@ class EventData(BaseModel):
         names = self.private_fields()
         private = {name: data.pop(name) for name in names if name in data}
         return data, {name: value for name, value in private.items() if value not in (None, {}, [])}
-
-
-def annotated_private(annotation: Any) -> bool:
-    """Whether a type annotation carries the mark (used by the schema generator)."""
-    return get_origin(annotation) is Annotated and PRIVATE in get_args(annotation)

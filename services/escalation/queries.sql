@@ -39,11 +39,6 @@ FROM queue WHERE owner_group = $1 AND (coalesce(next_due, 'infinity'::timestampt
     > (coalesce($2::timestamptz, $3::timestamptz), $4::uuid)
 ORDER BY coalesce(next_due, 'infinity'::timestamptz), case_id LIMIT $5
 
--- name: firings
--- The deadlines of a case that were acted upon, newest first.
-SELECT episode, what, cycle, due_at, fired_at, lateness_ms FROM firing
-WHERE case_id = $1 ORDER BY fired_at DESC, due_at DESC LIMIT $2
-
 -- name: heard_until
 -- How far the stream that a partition's cases come from is known to be complete (real time).
 SELECT t FROM progress WHERE topic = $1 AND part = $2

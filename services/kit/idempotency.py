@@ -27,10 +27,6 @@ _ROLLED_BACK = (
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
 )
-_CLAIM = """INSERT INTO idempotency (scope, key, request_hash) VALUES ($1, $2, $3)
-ON CONFLICT DO NOTHING RETURNING key"""
-_SETTLE = """UPDATE idempotency SET subject = $3, status = $4, answer = $5
-WHERE scope = $1 AND key = $2"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +67,7 @@ async def _in(
 ) -> Response:
     if key is None:
         return _response(await work(unit))
-    if await unit.conn.fetchrow(_CLAIM, scope, key, digest) is None:
+    if await unit.conn.fetchrow(QUERIES["claim_key"], scope, key, digest) is None:
         return await _replay(unit, scope, key, digest)
     answer = await work(unit)
     plaintext = json.dumps({"body": answer.body, "headers": dict(answer.headers)}, default=str)
@@ -80,7 +76,7 @@ async def _in(
         blob: bytes | None = unit.sealer.seal_raw(plaintext.encode(), bound_to)
     else:
         blob = await unit.sealer.seal_bytes(answer.subject, plaintext.encode(), bound_to)
-    await unit.conn.execute(_SETTLE, scope, key, answer.subject, answer.status, blob)
+    await unit.conn.execute(QUERIES["settle_key"], scope, key, answer.subject, answer.status, blob)
     return _response(answer)
 
 

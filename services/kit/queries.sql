@@ -240,16 +240,15 @@ UPDATE dead_letter SET settled = $2, settled_at = clock_timestamp() WHERE hash =
 -- Parked records by case.
 SELECT entity, topic, seq, hash, reason, at FROM parked ORDER BY at LIMIT $1
 
+-- name: claim_key
+-- Claim an idempotency key before the work; waits for whoever claims it at the same time.
+INSERT INTO idempotency (scope, key, request_hash) VALUES ($1, $2, $3)
+ON CONFLICT DO NOTHING RETURNING key
+
+-- name: settle_key
+-- Store the answer given under an idempotency key.
+UPDATE idempotency SET subject = $3, status = $4, answer = $5 WHERE scope = $1 AND key = $2
+
 -- name: recall
 -- The answer stored under an idempotency key.
 SELECT request_hash, subject, status, answer FROM idempotency WHERE scope = $1 AND key = $2
-
--- name: remember
--- Store the answer given under an idempotency key.
-INSERT INTO idempotency (scope, key, request_hash, subject, status, answer)
-VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (scope, key) DO NOTHING
-
--- name: prune_seen
--- Identities of foreign messages and answers older than two weeks, longer than any topic's retention.
-WITH old AS (DELETE FROM foreign_seen WHERE at < clock_timestamp() - interval '14 days')
-DELETE FROM idempotency WHERE at < clock_timestamp() - interval '14 days'

@@ -14,7 +14,6 @@ import base64
 import hmac
 import os
 from collections.abc import Iterable, Mapping
-from hashlib import sha256
 from time import monotonic
 from typing import Any, Final
 from uuid import UUID
@@ -180,8 +179,3 @@ def _open(key: AESGCM, blob: bytes, bound_to: bytes) -> bytes:
         raise UnsealError(
             "a sealed blob does not open: changed, or bound to something else"
         ) from error
-
-
-def fingerprint(data: bytes) -> bytes:
-    """SHA-256, for hashes that only compare."""
-    return sha256(data).digest()
