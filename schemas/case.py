@@ -60,6 +60,8 @@ class CaseOpened(CaseEvent):
     amount: Decimal | None = None
     currency: str | None = None
     missing_facts: tuple[str, ...] = ()
+    complained_about: tuple[str, ...] = ()
+    """Staff numbers of agents whom the customer complains about: they never hold the case."""
     triage: dict[str, str] = {}
     import_mode: ImportMode | None = None
     opened_at: datetime | None = None
@@ -108,6 +110,7 @@ class FactsAdded(CaseEvent):
 
     names: tuple[str, ...]
     missing_facts: tuple[str, ...] = ()
+    complained_about: tuple[str, ...] = ()
     facts: Annotated[dict[str, Any], PRIVATE] = {}
     transaction: Annotated[Transaction | None, PRIVATE] = None
 

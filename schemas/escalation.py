@@ -1,4 +1,4 @@
-"""The events of topics `escalations` and `actions`: what the ladder did and asks for.
+"""The events of topic `escalations`: what the ladder did.
 
 Owns their fields and which of them are private. Instants are domain time; `lateness_ms` is real.
 """
@@ -6,12 +6,12 @@ Owns their fields and which of them are private. Instants are domain time; `late
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from schemas.case import PackPin
 from schemas.event import PRIVATE, EventData
-from schemas.vocabulary import Role, RungReason, Side, StopReason
+from schemas.vocabulary import HolderReason, Role, RungReason, Side, StopReason
 
 
 class LadderEvent(EventData):
@@ -175,16 +175,21 @@ class HolderChanged(LadderEvent):
 
     staff_number: str | None = None
     previous_staff_number: str | None = None
+    reason: HolderReason | None = None
     name: Annotated[str | None, PRIVATE] = None
     brief: Annotated[str | None, PRIVATE] = None
 
 
 class NobodyAvailable(LadderEvent):
-    """The rung's group had nobody to take the case."""
+    """The group of a rung had nobody to take the case before the rung would be over.
+
+    `rung` and `owner_group` say where the case stands; `group` and `passed_rung` whom it passed.
+    """
 
     event_name: ClassVar[str] = "nobody.available"
 
     group: str
+    passed_rung: str | None = None
 
 
 class LadderStopped(LadderEvent):
@@ -193,34 +198,6 @@ class LadderStopped(LadderEvent):
     event_name: ClassVar[str] = "ladder.stopped"
 
     reason: StopReason
-
-
-class ActionRequested(EventData):
-    """Another backend is asked to do something; ids and amounts in clear, it cannot unseal."""
-
-    event_name: ClassVar[str] = "action.requested"
-
-    action_id: UUID
-    action: str
-    parameters: dict[str, Any] = {}
-    idempotency_key: str
-    expires_at: datetime
-
-
-class ActionCancelled(EventData):
-    """An action is not wanted any more."""
-
-    event_name: ClassVar[str] = "action.cancelled"
-
-    action_id: UUID
-
-
-class ActionExpired(EventData):
-    """Nobody answered an action in time."""
-
-    event_name: ClassVar[str] = "action.expired"
-
-    action_id: UUID
 
 
 LADDER_EVENTS: tuple[type[LadderEvent], ...] = (
@@ -241,4 +218,3 @@ LADDER_EVENTS: tuple[type[LadderEvent], ...] = (
     NobodyAvailable,
     LadderStopped,
 )
-ACTION_EVENTS: tuple[type[EventData], ...] = (ActionRequested, ActionCancelled, ActionExpired)

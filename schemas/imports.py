@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-from schemas.pack import Name
+from schemas.pack_clocks import Name
 from schemas.report import Report
 from schemas.vocabulary import ImportMode, Status
 

@@ -1,4 +1,4 @@
-"""The frozen model of a policy pack: what a pack may say, and nothing about how it is carried out.
+"""The frozen model of a policy pack: what a pack may say, and nothing about how it is done.
 
 A pack is data (`packs/<name>/*.yaml`). Intake reads categories, severities, lanes and facts from
 it, escalation calendars, clocks and the ladder, the notifier groups and texts. Reading YAML,
@@ -8,16 +8,13 @@ line-numbered errors and digests are the business of whoever loads it.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field
 
 from schemas.event import Model
-from schemas.vocabulary import Category, Lane, Severity, Side
-
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
-Texts = dict[str, str]
-"""A text per language tag, such as {"en": ..., "zh": ...}."""
+from schemas.pack_clocks import Budget, ClockRule, Name, Texts
+from schemas.vocabulary import ActionName, Category, Lane, Severity, Side
 
 
 class FactNeed(Model):
@@ -37,98 +34,25 @@ class CategoryRule(Model):
     keywords: tuple[str, ...] = ()
 
 
-class Budget(Model):
-    """An amount of time in a unit: `PT15M` business time, or 2 business_days."""
-
-    amount: timedelta | int
-    unit: Literal["elapsed", "business", "business_days", "calendar_days", "weeks", "months"]
-    calendar: Name
-
-
-EndRule = Literal["same_time", "end_of_day", "close_of_business"]
-Roll = Literal["none", "following", "preceding"]
-AGENT_SPOKE: Final = "agent.spoke"
-CUSTOMER_SPOKE: Final = "customer.spoke"
-_MEANINGS: Final[dict[str | None, dict[str, tuple[str, ...]]]] = {
-    "inform": {
-        "starts_on": ("case.opened", "case.reopened"),
-        "stops_on": (),
-        "restarts_on": (AGENT_SPOKE, "incident.updated"),
-    },
-    "answer": {
-        "starts_on": ("case.opened", "case.reopened", CUSTOMER_SPOKE),
-        "stops_on": (AGENT_SPOKE,),
-        "restarts_on": (),
-    },
-}
-
-
-class OnBreach(Model):
-    """What a missed clock leads to."""
-
-    escalate_to: Name | None = None
-    reason: str = "clock_missed"
-    tell_customer: bool = False
-    restart: bool = False
-
-
-class ClockRule(Model):
-    """One clock of a lane. Events are named as on the topics (`customer.replied_to`).
-
-    `agent.spoke` stands for every word of an agent to the customer: customer.replied_to,
-    customer.asked, promise.made, case.resolved, and an outbound contact. `customer.spoke` stands
-    for every word of the customer: the opening or reopening, an inbound contact, customer.answered,
-    and evidence or facts that the customer sent. A clock that was answered starts anew when an
-    event of `starts_on` comes again.
-
-    `meaning` spells out the two meanings of "next update": `inform` promises a word at least so
-    often, each word of an agent starting it anew; `answer` runs from the first unanswered word of
-    the customer to the agent's next one.
-    """
-
-    name: Name
-    kind: Literal["service", "statutory", "promise"] = "service"
-    meaning: Literal["inform", "answer"] | None = None
-    starts_on: tuple[str, ...] = ("case.opened",)
-    stops_on: tuple[str, ...] = ("case.resolved",)
-    restarts_on: tuple[str, ...] = ()
-    budget: Budget
-    end: EndRule = "same_time"
-    """Where on its last date the clock ends."""
-    roll: Roll = "none"
-    """Where a deadline goes that falls on a closed date of the calendar."""
-    pauses: tuple[Literal["waiting_customer", "waiting_third_party", "agent"], ...] = ()
-    warn_at_percent: tuple[Annotated[int, Field(gt=0, lt=100)], ...] = ()
-    on_breach: OnBreach = OnBreach()
-    extension_max: Budget | None = None
-    """What all extensions together may add; without it the clock cannot be extended."""
-    promised_to_customer: bool = False
-    must_send: str | None = None
-    """What is owed when this clock runs out, such as a final response or a delay letter."""
-    citation: str | None = None
-    verified: str | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _spell_out_the_meaning(cls, rule: Any) -> Any:
-        events = _MEANINGS.get(rule.get("meaning")) if isinstance(rule, dict) else None
-        return rule if events is None else {**events, **rule}
-
-
-def resumable(rule: ClockRule) -> bool:
-    """Whether a case that is imported may bring along how much of this budget is used up.
-
-    A clock that counts dates, or that the law gives, runs from its own start instead.
-    """
-    return rule.kind != "statutory" and isinstance(rule.budget.amount, timedelta)
-
-
 class Offer(Model):
     """How a customer-driven rung is offered: the wording shown, by language, and its expiry."""
 
     wording: Texts
     expires_after: Budget
     consent_to: Literal["social", "regulator"]
+
+
+class AssignRule(Model):
+    """Who is given a case that nobody has claimed: of those at work, the least loaded.
+
+    Speakers of the customer's language come first (or alone, with `language: require`).
+    """
+
+    language: Literal["prefer", "require", "ignore"] = "prefer"
+    skills: tuple[str, ...] = ()
+    """All of these are needed."""
+    most_cases: Annotated[int, Field(ge=1)] | None = None
+    """Nobody is given more than this; who claims may hold more."""
 
 
 class Rung(Model):
@@ -147,13 +71,47 @@ class Rung(Model):
     acknowledge_within: Budget | None = None
     then: Name | None = None
     max_visits: Annotated[int, Field(ge=1, le=20)] = 3
+    assign: AssignRule | None = None
+    """Without it the group takes cases by claiming them."""
+    silent_after: Budget | None = None
+    """A holder from whom nothing was heard for so long loses the case to a colleague."""
+    fresh_eyes: bool = False
+    """Whether those who held the case on another rung of the episode may not hold it here."""
+    when_nobody: Literal["next_rung", "wait"] = "next_rung"
+    """What to do when the roster has nobody who could take the case before the rung is over."""
     offer: Offer | None = None
 
 
+class ActionRule(Model):
+    """An action that other backends can be asked for, and what a bad answer leads to."""
+
+    title: Texts = {}
+    answer_within: Budget
+    """Its clock: so soon it must be done."""
+    expires_after: Budget
+    """From then on it must not be done any more."""
+    needs_identity: bool = True
+    """Whether the customer must have proved who they are before a person may ask for it."""
+    needs: tuple[str, ...] = ()
+    """Parameters without which it cannot be asked for."""
+    late_to: Name | None = None
+    refused_to: Name | None = None
+    """The rungs to which a case goes up when it comes late, or is refused."""
+
+
+class FirstAction(Model):
+    """An action that a lane asks for by itself when a case comes into it."""
+
+    action: ActionName
+    even_unverified: bool = False
+    """Whether it is asked for although the customer's identity is not proved yet."""
+
+
 class LaneRule(Model):
-    """The clocks of a lane, and budgets that differ from the rung's own."""
+    """The clocks of a lane, what it does first, and budgets that differ from the rung's own."""
 
     clocks: tuple[ClockRule, ...]
+    first_actions: tuple[FirstAction, ...] = ()
     rung_budgets: dict[Name, Budget] = {}
     acknowledge_within: dict[Name, Budget] = {}
 
@@ -163,6 +121,8 @@ class Ladder(Model):
 
     entry: Name
     reopen_entry: Name
+    entry_by_severity: dict[Severity, Name] = {}
+    """Where a case of a severity enters at least, and goes when it is found to be so severe."""
     rungs: tuple[Rung, ...]
 
 
@@ -224,6 +184,7 @@ class Pack(Model):
     ladder: Ladder
     pauses: PauseRule
     groups: dict[Name, GroupRule]
+    actions: dict[ActionName, ActionRule] = {}
     notify: Notify = Notify()
     holiday_files: dict[str, Any] = {}
     """The pinned holiday data that `uses` names, inlined by the loader so the digest covers it."""

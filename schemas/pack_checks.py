@@ -12,7 +12,8 @@ from typing import NamedTuple
 from zoneinfo import available_timezones
 
 from schemas.case_events import CASE_EVENTS
-from schemas.pack import AGENT_SPOKE, CUSTOMER_SPOKE, Budget, ClockRule, Pack, Rung
+from schemas.pack import LaneRule, Pack, Rung
+from schemas.pack_clocks import AGENT_SPOKE, CUSTOMER_SPOKE, Budget, ClockRule
 from schemas.vocabulary import Category, Lane, RungReason, Side
 
 Place = tuple[str | int, ...]
@@ -34,6 +35,7 @@ def cross_check(pack: Pack) -> Iterator[PackProblem]:
     yield from _calendars(pack)
     yield from _lanes(pack)
     yield from _ladder(pack)
+    yield from _actions(pack)
     for category in Category:
         if category not in pack.categories:
             yield PackProblem(("categories",), f"category {category.value} is missing: add it")
@@ -57,12 +59,22 @@ def _lanes(pack: Pack) -> Iterator[PackProblem]:
         for position, clock in enumerate(rule.clocks):
             yield from _clock(pack, clock, (*place, "clocks", position), rungs)
             yield from _events(clock, (*place, "clocks", position))
-        for part in ("rung_budgets", "acknowledge_within"):
-            budgets: dict[str, Budget] = getattr(rule, part)
-            for rung, budget in budgets.items():
-                if rung not in rungs:
-                    yield PackProblem((*place, part, rung), _unknown("rung", rung, rungs))
-                yield from _budget(pack, budget, (*place, part, rung))
+        yield from _lane_budgets(pack, rule, place, rungs)
+        for position, first in enumerate(rule.first_actions):
+            if first.action not in pack.actions:
+                found = _unknown("action", first.action, pack.actions)
+                yield PackProblem((*place, "first_actions", position, "action"), found)
+
+
+def _lane_budgets(
+    pack: Pack, rule: LaneRule, place: Place, rungs: list[str]
+) -> Iterator[PackProblem]:
+    for part in ("rung_budgets", "acknowledge_within"):
+        budgets: dict[str, Budget] = getattr(rule, part)
+        for rung, budget in budgets.items():
+            if rung not in rungs:
+                yield PackProblem((*place, part, rung), _unknown("rung", rung, rungs))
+            yield from _budget(pack, budget, (*place, part, rung))
 
 
 def _clock(pack: Pack, clock: ClockRule, place: Place, rungs: list[str]) -> Iterator[PackProblem]:
@@ -95,17 +107,21 @@ def _events(clock: ClockRule, place: Place) -> Iterator[PackProblem]:
 def _ladder(pack: Pack) -> Iterator[PackProblem]:
     rungs = {rung.name: rung for rung in pack.ladder.rungs}
     for part in ("entry", "reopen_entry"):
-        entry: str = getattr(pack.ladder, part)
-        if entry not in rungs:
-            yield PackProblem(("ladder", part), _unknown("rung", entry, rungs))
-        elif rungs[entry].side is Side.CUSTOMER:
-            found = f"{entry} is only offered: enter on an operator rung"
-            yield PackProblem(("ladder", part), found)
+        yield from _entry(getattr(pack.ladder, part), ("ladder", part), rungs)
+    for severity, entry in pack.ladder.entry_by_severity.items():
+        yield from _entry(entry, ("ladder", "entry_by_severity", severity.value), rungs)
     for position, rung in enumerate(pack.ladder.rungs):
         place: Place = ("ladder", "rungs", position)
         if rungs[rung.name] is not rung:
             yield PackProblem((*place, "name"), f"rung {rung.name} stands twice: rename one")
         yield from _rung(pack, rung, place, rungs)
+
+
+def _entry(entry: str, place: Place, rungs: dict[str, Rung]) -> Iterator[PackProblem]:
+    if entry not in rungs:
+        yield PackProblem(place, _unknown("rung", entry, rungs))
+    elif rungs[entry].side is Side.CUSTOMER:
+        yield PackProblem(place, f"{entry} is only offered: enter on an operator rung")
 
 
 def _rung(pack: Pack, rung: Rung, place: Place, rungs: dict[str, Rung]) -> Iterator[PackProblem]:
@@ -118,7 +134,10 @@ def _rung(pack: Pack, rung: Rung, place: Place, rungs: dict[str, Rung]) -> Itera
         if group not in pack.groups:
             yield PackProblem((*place, "group"), _unknown("group", group, pack.groups))
     yield from _offer(pack, rung, place)
-    for name in ("budget", "acknowledge_within"):
+    if rung.side is Side.CUSTOMER and rung.assign is not None:
+        found = "nobody is assigned while the move is the customer's: drop it"
+        yield PackProblem((*place, "assign"), found)
+    for name in ("budget", "acknowledge_within", "silent_after"):
         budget: Budget | None = getattr(rung, name)
         if budget is not None:
             yield from _budget(pack, budget, (*place, name))
@@ -132,6 +151,18 @@ def _offer(pack: Pack, rung: Rung, place: Place) -> Iterator[PackProblem]:
     if rung.side is Side.OPERATOR:
         yield PackProblem((*place, "offer"), "an operator rung is entered, not offered: drop it")
     yield from _budget(pack, rung.offer.expires_after, (*place, "offer", "expires_after"))
+
+
+def _actions(pack: Pack) -> Iterator[PackProblem]:
+    rungs = [rung.name for rung in pack.ladder.rungs]
+    for name, rule in pack.actions.items():
+        place: Place = ("actions", name.value)
+        yield from _budget(pack, rule.answer_within, (*place, "answer_within"))
+        yield from _budget(pack, rule.expires_after, (*place, "expires_after"))
+        for part in ("late_to", "refused_to"):
+            target: str | None = getattr(rule, part)
+            if target is not None and target not in rungs:
+                yield PackProblem((*place, part), _unknown("rung", target, rungs))
 
 
 def _is_above(rung: str, other: str, ladder: list[str]) -> bool:

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from schemas.actions import ACTION_EVENTS
 from schemas.case_events import CASE_EVENTS
 from schemas.control import CONTROL_EVENTS
-from schemas.escalation import ACTION_EVENTS, LADDER_EVENTS
+from schemas.escalation import LADDER_EVENTS
 from schemas.event import PREFIX, EventData
 from schemas.notification import DELIVERY_EVENTS
 

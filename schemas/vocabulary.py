@@ -149,8 +149,51 @@ class RungReason(StrEnum):
     OFFER_DECLINED = "offer_declined"
     OFFER_EXPIRED = "offer_expired"
     NOBODY_AVAILABLE = "nobody_available"
+    SEVERITY_RAISED = "severity_raised"
+    ACTION_LATE = "action_late"
+    ACTION_REFUSED = "action_refused"
     STREAM_SILENT = "stream_silent"
     LATE_EVENT = "late_event"
+
+
+class HolderReason(StrEnum):
+    """Why another agent holds a case, or nobody."""
+
+    CLAIMED = "claimed"
+    RELEASED = "released"
+    HANDED_OVER = "handed_over"
+    ASSIGNED = "assigned"
+    RECUSED = "recused"
+    COMPLAINED_ABOUT = "complained_about"
+    ABSENT = "absent"
+    SILENT = "silent"
+    RUNG_LEFT = "rung_left"
+    GROUP_CHANGED = "group_changed"
+    RETRACTED = "retracted"
+
+
+class ActionName(StrEnum):
+    """What other backends can be asked to do about a case."""
+
+    FREEZE = "freeze"
+    UNFREEZE = "unfreeze"
+    RESET_CREDENTIALS = "reset_credentials"
+    TRACE = "trace"
+    RECALL = "recall"
+    CANCEL = "cancel"
+    REFUND = "refund"
+    PROVISIONAL_CREDIT = "provisional_credit"
+
+
+class ActionState(StrEnum):
+    """What became of an action."""
+
+    REQUESTED = "requested"
+    ACCEPTED = "accepted"
+    DONE = "done"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
 
 
 class StopReason(StrEnum):

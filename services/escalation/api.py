@@ -13,7 +13,7 @@ from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
 
 from schemas.event import Model
-from schemas.pack import Name
+from schemas.pack_clocks import Name
 from schemas.report import Identifier
 from services.escalation.core.commands import Command
 from services.escalation.core.roster import Agent, AgentBody, Group, GroupBody

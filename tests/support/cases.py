@@ -7,15 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from schemas.case import PackPin
-from schemas.pack import (
-    CategoryRule,
-    FactNeed,
-    Ladder,
-    LaneRule,
-    Pack,
-    PauseRule,
-    Rung,
-)
+from schemas.pack import CategoryRule, FactNeed, Ladder, LaneRule, Pack, PauseRule, Rung
 from schemas.report import Report
 from schemas.vocabulary import Category, Lane, Severity, Side
 from services.intake.core.admit import admit

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final, assert_never
 
-from schemas.pack import Budget
+from schemas.pack_clocks import Budget
 from services.escalation.core.commands import (
     CommandRefusedError,
     Extend,

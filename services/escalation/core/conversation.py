@@ -11,7 +11,7 @@ from typing import Final
 
 from schemas.case import CaseClassified, CaseEvent, CaseOpened, ContactAdded, IdentityVerified
 from schemas.conversation import ConsentGiven, ConsentRevoked, PromiseKept, PromiseMade
-from schemas.pack import AGENT_SPOKE, CUSTOMER_SPOKE, ClockRule
+from schemas.pack_clocks import AGENT_SPOKE, CUSTOMER_SPOKE, ClockRule
 from schemas.vocabulary import Direction, ImportMode, Role, RungReason, Status, StopReason
 from services.escalation.core.episodes import begin_episode, begin_history
 from services.escalation.core.ladder import change_holder, stop

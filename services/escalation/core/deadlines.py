@@ -12,7 +12,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from schemas.pack import Budget, EndRule, Roll
+from schemas.pack_clocks import Budget, EndRule, Roll
 from services.escalation.core.calendar import BusinessTime
 from services.escalation.core.clock import Clock, Due, Pause, due, thresholds
 from services.escalation.core.policy import Policy, clock_spec

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from schemas.escalation import LadderStarted
-from schemas.pack import resumable
+from schemas.pack_clocks import resumable
 from schemas.vocabulary import RungReason, StopReason
 from services.escalation.core.ladder import entered, stand_on, stop
 from services.escalation.core.records import RungRecord

@@ -18,7 +18,8 @@ from schemas.escalation import (
     OfferMade,
     RungEntered,
 )
-from schemas.pack import Budget, Rung
+from schemas.pack import Rung
+from schemas.pack_clocks import Budget
 from schemas.vocabulary import RungReason, Side, StopReason
 from services.escalation.core.clock import offset_from
 from services.escalation.core.policy import Policy, clock_budget

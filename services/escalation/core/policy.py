@@ -13,16 +13,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from schemas.case import PackPin
-from schemas.pack import (
-    Budget,
-    CalendarRule,
-    ClockRule,
-    EndRule,
-    LaneRule,
-    Pack,
-    Roll,
-    Rung,
-)
+from schemas.pack import CalendarRule, LaneRule, Pack, Rung
+from schemas.pack_clocks import Budget, ClockRule, EndRule, Roll
 from schemas.vocabulary import Category, Lane, RungReason, Side
 from services.escalation.core.calendar import BusinessTime, compile_calendar, parse_calendar
 from services.escalation.core.calendar import Roll as ClockRoll

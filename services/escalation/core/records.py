@@ -13,11 +13,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from schemas.pack import Budget, EndRule, Roll
+from schemas.pack_clocks import Budget, EndRule, Roll
 from schemas.vocabulary import Role, RungReason, Side
 
 RUNG_CLOCK = "rung"
 ACKNOWLEDGEMENT = "acknowledgement"
+HOLDER_CLOCK = "holder"
+ACTION_PREFIX = "action:"
 PROMISE_PREFIX = "promise:"
 
 
@@ -27,6 +29,7 @@ class PauseCause(StrEnum):
     WAITING_CUSTOMER = "waiting_customer"
     WAITING_THIRD_PARTY = "waiting_third_party"
     AGENT = "agent"
+    INCIDENT = "incident"
 
 
 class ClockEnd(StrEnum):

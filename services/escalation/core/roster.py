@@ -13,7 +13,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from schemas.event import Model
-from schemas.pack import Name
+from schemas.pack_clocks import Name
 from schemas.report import Actor, Identifier, Locale, ShortText
 from schemas.vocabulary import Role
 

@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from schemas.escalation import ClockPaused, ClockResumed, ClockStarted, ClockStopped
-from schemas.pack import Budget, ClockRule
+from schemas.pack_clocks import Budget, ClockRule
 from services.escalation.core.deadlines import due_of, is_paused
 from services.escalation.core.policy import clock_budget
 from services.escalation.core.records import (

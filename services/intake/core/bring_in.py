@@ -13,7 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from schemas.imports import Import
-from schemas.pack import ClockRule, resumable
+from schemas.pack_clocks import ClockRule, resumable
 from schemas.vocabulary import ImportMode, Status
 from services.intake.core.admit import admit, impossible_time, open_case, opening
 from services.intake.core.arrive import at_impossible_time

@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from schemas.pack import FactNeed, Texts
+from schemas.pack import FactNeed
+from schemas.pack_clocks import Texts
 from schemas.report import Customer, Transaction
 from services.intake.core.state import Case
 

@@ -13,7 +13,8 @@ from typing import Final
 from schemas.case import IncidentUpdated
 from schemas.conversation import CustomerAsked, CustomerRepliedTo, PromiseMade
 from schemas.event import EventData
-from schemas.pack import ClockRule, Pack
+from schemas.pack import Pack
+from schemas.pack_clocks import ClockRule
 from services.notifier.core.announce import Announcement, Cause
 from services.notifier.core.story import Story, WaitingWord
 

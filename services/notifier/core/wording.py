@@ -15,7 +15,8 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_skeleton, get_timezone_name
 from babel.numbers import format_currency
 
-from schemas.pack import Pack, Texts
+from schemas.pack import Pack
+from schemas.pack_clocks import Texts
 from schemas.report import Transaction
 from services.notifier.core.announce import Announcement
 from services.notifier.core.recipient import Preferences

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schemas.pack import ClockRule
+from schemas.pack_clocks import ClockRule
 from services.escalation.core.commands import CommandRefusedError
 from services.escalation.core.explain import explain
 from services.packs import InvalidFileError, load_pack

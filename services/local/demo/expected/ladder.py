@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from schemas.pack import ClockRule
+from schemas.pack_clocks import ClockRule
 from schemas.vocabulary import Category, Lane, RungReason, Side
 from services.local.demo.expected.rules import Rules
 from services.local.demo.expected.timers import (

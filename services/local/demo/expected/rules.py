@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from schemas.pack import Budget, ClockRule, Pack, Rung
+from schemas.pack import Pack, Rung
+from schemas.pack_clocks import Budget, ClockRule
 from schemas.vocabulary import Category, Lane
 from services.escalation.core.calendar import BusinessTime, compile_calendar, parse_calendar
 

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from schemas.pack import Budget, ClockRule
+from schemas.pack_clocks import Budget, ClockRule
 from services.escalation.core.calendar import BusinessTime
 from services.local.demo.expected.rules import Rules, UnforeseenError
 
