@@ -92,7 +92,7 @@ class ActionRefused(_Answer):
 
 
 ActionAnswer = ActionAccepted | ActionDone | ActionRefused
-FOREIGN_ANSWERS: Final[dict[str, type[_Answer]]] = {
+FOREIGN_ANSWERS: Final[dict[str, type[ActionAnswer]]] = {
     "action.accepted": ActionAccepted,
     "action.done": ActionDone,
     "action.refused": ActionRefused,

@@ -52,6 +52,12 @@ def _ladders(entities: Entities, ladders: Ladders) -> APIRouter:
         await wait_until(entities, case_id, after)
         return await ladders.view(case_id)
 
+    @router.get("/{case_id}/actions")
+    async def list_actions(case_id: UUID, after: After = None) -> dict[str, Any]:
+        """What other backends were asked to do for the case, each with its clock."""
+        await wait_until(entities, case_id, after)
+        return await ladders.actions(case_id)
+
     @router.get("/{case_id}/explain")
     async def explain_ladder(case_id: UUID, after: After = None) -> dict[str, Any]:
         """For each clock and rung: rule, digests, events, arithmetic, reason."""

@@ -55,6 +55,7 @@ def _row(decided: Decided, entry: Entry) -> tuple[Any, ...]:
         entry.wake_at,
         ours[0] if ours else 0,
         len(ours),
+        json.dumps(entry.absent_groups) if entry.absent_groups else None,
     )
 
 
@@ -72,6 +73,7 @@ def _entry(rows: Sequence[Any]) -> Entry:
         trigger=row["trigger_id"],
         now=row["decided_at"],
         data=json.loads(row["data"]),
+        absent_groups=json.loads(row["absent_groups"]) if row["absent_groups"] else (),
         produced=tuple(_produced(rows)),
         **{name: row[name] for name in _FROM_ROW},
     )

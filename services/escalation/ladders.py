@@ -10,10 +10,17 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from schemas.topics import CASES, ESCALATIONS
+from schemas.topics import ESCALATIONS
 from services.escalation import store
 from services.escalation.core import engine
-from services.escalation.core.commands import Command, CommandRefusedError, HandOver
+from services.escalation.core.action_views import action_views
+from services.escalation.core.availability import known_agents
+from services.escalation.core.commands import (
+    Command,
+    CommandRefusedError,
+    HandOver,
+    RequestAction,
+)
 from services.escalation.core.explain import explain
 from services.escalation.core.journal import of_command
 from services.escalation.core.obeying import carrying_out
@@ -22,7 +29,7 @@ from services.escalation.core.state import LadderState, read_state
 from services.escalation.core.views import ladder_view
 from services.escalation.handlers import LadderLogic, for_kit
 from services.escalation.journal import export
-from services.escalation.staff import Staff
+from services.escalation.silence import silent_cases
 from services.kit.entities import Entity
 from services.kit.faults import Behind, Invalid, NotFound, Refused
 from services.kit.http import decode_cursor, page
@@ -35,7 +42,6 @@ class Ladders:
 
     entities: Entities
     logic: LadderLogic
-    staff: Staff
     stale_after: timedelta
 
     async def obey(self, unit: Unit, case_id: UUID, command: Command) -> tuple[Entity, Any]:
@@ -46,11 +52,11 @@ class Ladders:
         entity = _known((await unit.lock([case_id])).get(case_id), case_id)
         state = read_state(entity.state or b"")
         policy = self._policy(state)
-        named = [command.by.id, *([command.to_agent] if isinstance(command, HandOver) else [])]
-        agents = await self.staff.known(unit.conn, named)
+        agents = known_agents(self.logic.staff.roster, _named(command), unit.now)
         # Unique: a ladder's position moves with every command that leads to an event.
         trigger = uuid5(case_id, f"http:{entity.position(ESCALATIONS)}")
-        now, stale = unit.now_for(entity), await self._stale(unit, entity)
+        stale = bool(await silent_cases(unit, [entity], self.stale_after))
+        now = unit.now_for(entity)
         try:
             decision = engine.decide_command(
                 state,
@@ -60,25 +66,28 @@ class Ladders:
                 policy=policy,
                 now=now,
                 stale=stale,
+                staffing=self.logic.staffing,
             )
         except CommandRefusedError as refusal:
             raise Refused(refusal.reason.value, refusal.detail, refusal.extra) from refusal
         entry = of_command(command, trigger, now, decision, stale=stale)
         decided = unit.apply(entity, for_kit(decision, policy, entry), trigger)
         await self.logic.write(unit, [decided])
-        return entity, _with_position(ladder_view(decision.state, policy), entity)
-
-    async def _stale(self, unit: Unit, entity: Entity) -> bool:
-        """Whether something is due although the stream of its cases is silent."""
-        if entity.wake_at is None or entity.wake_at > unit.now or entity.partition is None:
-            return False
-        row = await unit.conn.fetchrow(store.QUERIES["heard_until"], CASES, entity.partition)
-        return row is not None and unit.real_now - row["t"] > self.stale_after
+        # What was given out while writing is part of the answer.
+        view = ladder_view(read_state(entity.state or b""), policy)
+        if isinstance(command, RequestAction):
+            view["action_id"] = str(decision.state.actions[-1].id)
+        return entity, _with_position(view, entity)
 
     async def view(self, case_id: UUID) -> dict[str, Any]:
         """The ladder of a case."""
         entity, state, policy = await self._read(case_id)
         return _with_position(ladder_view(state, policy), entity)
+
+    async def actions(self, case_id: UUID) -> dict[str, Any]:
+        """What other backends were asked to do for a case."""
+        _, state, policy = await self._read(case_id)
+        return page(action_views(state, policy), None)
 
     async def explain(self, case_id: UUID) -> dict[str, Any]:
         """Why the ladder is where it is."""
@@ -111,6 +120,11 @@ class Ladders:
         last = rows[-1] if more else None
         following = None if last is None else [_text(last["next_due"]), str(last["case_id"])]
         return page([_queue_item(row) for row in rows], following)
+
+
+def _named(command: Command) -> list[str]:
+    """The staff numbers that a command is about."""
+    return [command.by.id, *([command.to_agent] if isinstance(command, HandOver) else [])]
 
 
 def _known(entity: Entity | None, case_id: UUID) -> Entity:

@@ -11,6 +11,14 @@ SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::int[], $5::timestamp
 INSERT INTO rung_offer (case_id, episode, rung, visit, offer_id, made_at)
 SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::int[], $5::uuid[], $6::timestamptz[])
 
+-- name: add_actions
+-- Actions that were asked for. A conflict is a defect.
+INSERT INTO action (action_id, case_id) SELECT * FROM unnest($1::uuid[], $2::uuid[])
+
+-- name: cases_of_actions
+-- The cases that asked for these actions.
+SELECT action_id, case_id FROM action WHERE action_id = ANY($1::uuid[])
+
 -- name: add_firings
 -- Deadlines that were acted upon. A conflict is a defect.
 INSERT INTO firing (case_id, episode, what, cycle, due_at, fired_at, lateness_ms)
@@ -39,9 +47,9 @@ FROM queue WHERE owner_group = $1 AND (coalesce(next_due, 'infinity'::timestampt
     > (coalesce($2::timestamptz, $3::timestamptz), $4::uuid)
 ORDER BY coalesce(next_due, 'infinity'::timestamptz), case_id LIMIT $5
 
--- name: heard_until
--- How far the stream that a partition's cases come from is known to be complete (real time).
-SELECT t FROM progress WHERE topic = $1 AND part = $2
+-- name: held_by
+-- Cases that these agents hold.
+SELECT case_id FROM queue WHERE holder = ANY($1::text[]) ORDER BY case_id LIMIT $2
 
 -- name: keep_policy
 -- Store a policy whole, once.
@@ -101,16 +109,17 @@ SELECT name, title, supervisor FROM staff_group WHERE name = $1
 -- name: add_entries
 -- Decisions, in the order in which they were made.
 INSERT INTO journal (case_id, kind, trigger_id, name, recorded_at, decided_at, data, reason, wake_at,
-    first_sequence, events)
-SELECT c, k, t, n, r, d, j::json, o, w, s, e FROM unnest($1::uuid[], $2::text[], $3::uuid[],
-    $4::text[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::text[], $9::timestamptz[],
-    $10::int[], $11::int[]) WITH ORDINALITY AS u(c, k, t, n, r, d, j, o, w, s, e, place)
+    first_sequence, events, absent_groups)
+SELECT c, k, t, n, r, d, j::json, o, w, s, e, a::json FROM unnest($1::uuid[], $2::text[],
+    $3::uuid[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::text[],
+    $9::timestamptz[], $10::int[], $11::int[], $12::text[])
+    WITH ORDINALITY AS u(c, k, t, n, r, d, j, o, w, s, e, a, place)
 ORDER BY place
 
 -- name: entries
 -- A case's decisions in order, each with the events it led to (one row per event).
 SELECT j.pos, j.kind, j.trigger_id, j.name, j.recorded_at, j.decided_at, j.data, j.reason,
-    j.wake_at, j.first_sequence, j.events, l.seq, l.id, l.type, l.value
+    j.wake_at, j.absent_groups, j.first_sequence, j.events, l.seq, l.id, l.type, l.value
 FROM journal j LEFT JOIN log l ON l.entity = j.case_id AND l.topic = $2
     AND l.seq >= j.first_sequence AND l.seq < j.first_sequence + j.events
 WHERE j.case_id = $1 ORDER BY j.pos, l.seq

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 from uuid import UUID
 
+from schemas.actions import ActionRequested
 from schemas.escalation import OfferMade, RungEntered
 from schemas.pack import Pack
 from services.escalation.core.policy import Policy, compile_policy
@@ -40,6 +41,7 @@ async def write_rows(session: Session, decisions: Sequence[Decision]) -> None:
     """
     await _insert(session, "add_rungs", [row for each in decisions for row in _rungs(each)])
     await _insert(session, "add_offers", [row for each in decisions for row in _offers(each)])
+    await _insert(session, "add_actions", [row for each in decisions for row in _actions(each)])
     await _insert(session, "add_firings", [row for each in decisions for row in _firings(each)])
     latest = {each.state.case_id: each for each in decisions}
     running = [each for each in latest.values() if each.state.stopped is None]
@@ -78,6 +80,12 @@ def _offers(decision: Decision) -> Iterable[tuple[Any, ...]]:
         if isinstance(event, OfferMade):
             made = offers[event.offer_id]
             yield (state.case_id, made.episode, made.rung, made.visit, made.id, made.made_at)
+
+
+def _actions(decision: Decision) -> Iterable[tuple[UUID, UUID]]:
+    for request in decision.requests:
+        if isinstance(request, ActionRequested):
+            yield request.action_id, decision.state.case_id
 
 
 def _firings(decision: Decision) -> Iterable[tuple[Any, ...]]:
@@ -120,6 +128,18 @@ async def queue(
     due, case_id = after
     never = datetime.max.replace(tzinfo=UTC)
     return await session.fetch(QUERIES["queue"], group, due, never, case_id, limit)
+
+
+async def held_by(session: Session, staff_numbers: Sequence[str], limit: int) -> list[UUID]:
+    """Some of the cases that these agents hold."""
+    rows = await session.fetch(QUERIES["held_by"], staff_numbers, limit)
+    return [row["case_id"] for row in rows]
+
+
+async def cases_of_actions(session: Session, action_ids: Iterable[UUID]) -> dict[UUID, UUID]:
+    """Which case asked for each of these actions; those that nobody asked for are left out."""
+    rows = await session.fetch(QUERIES["cases_of_actions"], sorted(set(action_ids)))
+    return {row["action_id"]: row["case_id"] for row in rows}
 
 
 class PolicyBook:

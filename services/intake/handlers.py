@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from uuid import UUID, uuid5
 
 import structlog
-from pydantic import ValidationError
-
 from schemas.report import (
     FOREIGN_REPORTS,
     Actor,
@@ -39,6 +37,7 @@ from services.intake.working import Desk, Working
 from services.kit import faults
 from services.kit.entities import Incoming
 from services.kit.foreign import Outcome as Taken
+from services.kit.foreign import read_as
 from services.kit.unit import Unit
 
 _log = structlog.get_logger(__name__)
@@ -173,16 +172,8 @@ class ReportsConsumer:
 
 
 def _read(incoming: Incoming) -> Message | faults.Poison:
-    model = FOREIGN_REPORTS.get(incoming.type)
-    if model is None:
-        return faults.Poison("unknown_type", "reports takes " + ", ".join(FOREIGN_REPORTS))
-    try:
-        message = model.model_validate(dict(incoming.data))
-    except ValidationError as error:
-        found = error.errors(include_input=False, include_url=False, include_context=False)
-        places = ("/" + "/".join(map(str, one["loc"])) + ": " + one["type"] for one in found)
-        return faults.Poison("invalid_value", "; ".join(places)[:500])
-    assert isinstance(message, Message), "the table of foreign reports is complete"  # noqa: S101
+    message = read_as(FOREIGN_REPORTS, incoming)
+    assert isinstance(message, Message | faults.Poison), "the table of foreign reports is complete"  # noqa: S101
     return message
 
 

@@ -59,14 +59,20 @@ class Batch:
         """All steps, in order."""
         self._bad += _only(items, Bad)
         await self._take_sequenced(_only(items, Sequenced))
+        # What strangers say is decided after the streams, and is written after them too.
+        await self._write_decided()
         await self._take_strangers(_only(items, Stranger))
         await hear_control(self.unit, self._streams, _only(items, Control))
         await self._write()
         await note_beats(self.unit.conn, self._streams, _only(items, Beat))
 
-    async def _write(self) -> None:
+    async def _write_decided(self) -> None:
         if self._logic and self._decided:
             await self._logic.write(self.unit, self._decided)
+            self._decided = []
+
+    async def _write(self) -> None:
+        await self._write_decided()
         await self._lot.write()
         if self._bad:
             self.counts["dead_letter"] += await bury(

@@ -6,10 +6,12 @@ Owns the identity of a foreign message and what becomes of one that cannot be de
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID, uuid5
+
+from pydantic import BaseModel, ValidationError
 
 from services.kit.entities import Incoming
 from services.kit.faults import Poison, Postpone
@@ -19,6 +21,7 @@ from services.kit.wire import pack, record_hash
 
 NAMESPACE: Final = UUID("7a0e2c52-93a5-5a7d-9d0f-3f6b2f0c5d11")
 Outcome = Poison | Postpone | None
+_M = TypeVar("_M", bound=BaseModel)
 
 
 class ForeignLogic(Protocol):
@@ -51,6 +54,19 @@ def to_incoming(item: Stranger, real_now: datetime) -> Incoming | Poison:
         data=data,
         real_now=real_now,
     )
+
+
+def read_as(models: Mapping[str, type[_M]], incoming: Incoming) -> _M | Poison:
+    """The message as the model of its type, or why it is none; says nothing of its values."""
+    model = models.get(incoming.type)
+    if model is None:
+        return Poison("unknown_type", f"{incoming.topic} takes " + ", ".join(models))
+    try:
+        return model.model_validate(dict(incoming.data))
+    except ValidationError as error:
+        found = error.errors(include_input=False, include_url=False, include_context=False)
+        places = ("/" + "/".join(map(str, one["loc"])) + ": " + one["type"] for one in found)
+        return Poison("invalid_value", "; ".join(places)[:500])
 
 
 async def unseen(unit: Unit, items: Sequence[Stranger]) -> list[Stranger]:

@@ -14,25 +14,36 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
+from schemas.actions import FOREIGN_ANSWERS, ActionEvent
 from schemas.case import CaseEvent, PackPin
 from schemas.case_events import CASE_EVENTS
 from schemas.escalation import LadderEvent
-from schemas.vocabulary import Status
+from schemas.vocabulary import Role, Status
+from services.escalation.core.action_views import action_views
+from services.escalation.core.assigning import Order, ordering
 from services.escalation.core.commands import COMMAND
-from services.escalation.core.engine import decide_command, decide_event, decide_wake
+from services.escalation.core.engine import (
+    decide_answer,
+    decide_command,
+    decide_event,
+    decide_wake,
+)
 from services.escalation.core.journal import (
     Entry,
     Journal,
     changes_nothing,
     journal,
+    of_answer,
     of_command,
     of_event,
+    of_order,
     of_wake,
 )
 from services.escalation.core.obeying import carrying_out
 from services.escalation.core.policy import Policy, compile_policy
 from services.escalation.core.replay import said_by
 from services.escalation.core.roster import KnownAgents
+from services.escalation.core.staffing import as_written_down
 from services.escalation.core.state import LadderState, read_state
 from services.escalation.core.turn import Decision
 from services.escalation.core.views import ladder_view
@@ -77,6 +88,9 @@ class Ladder:
         self.decisions: list[Decision] = []
         self.entries: list[Entry] = []
         self.triggers = 0
+        self.requests: list[ActionEvent] = []
+        self.absent_groups: set[str] = set()
+        """The groups that have nobody, by the roster of this test."""
 
     @property
     def state(self) -> LadderState:
@@ -122,6 +136,7 @@ class Ladder:
             policy=self.policy,
             now=self.now,
             case_id=self.case_id,
+            staffing=as_written_down(self.absent_groups),
         )
         entry = of_event(event, event_id, recorded_at, self.now, decision)
         return self._keep(decision, entry)
@@ -140,6 +155,7 @@ class Ladder:
             real_now=self.real_now,
             stale=stale,
             lateness_ms=0,
+            staffing=as_written_down(self.absent_groups),
         )
         entry = of_wake(
             wake_id, self.now, decision, real_now=self.real_now, stale=stale, lateness_ms=0
@@ -177,9 +193,46 @@ class Ladder:
             by_role=command.by.role,
             policy=self.policy,
             now=self.now,
+            staffing=as_written_down(self.absent_groups),
         )
         entry = of_command(command, command_id, self.now, decision, stale=False)
         return self._keep(decision, entry)
+
+    def answer(
+        self, name: str, action: int = -1, when: str | None = None, **fields: Any
+    ) -> Decision:
+        """Another backend's answer to an action: the last one asked for, or that one."""
+        if when is not None:
+            self.now = max(self.now, at(when))
+        state = self.state
+        asked = {} if "action_id" in fields else {"action_id": state.actions[action].id}
+        said = FOREIGN_ANSWERS[name].model_validate({**asked, **fields})
+        answer_id = self._next_id(name)
+        decision = decide_answer(
+            state,
+            said,
+            answer_id=answer_id,
+            policy=self.policy,
+            now=self.now,
+            staffing=as_written_down(self.absent_groups),
+        )
+        entry = of_answer(name, said, answer_id, self.now, decision, stale=False)
+        return self._keep(decision, entry)
+
+    def order(self, order: Order, name: str | None = None) -> Decision:
+        """What the roster leads to."""
+        order_id = self._next_id(order.command)
+        decision = decide_command(
+            self.state,
+            ordering(order, name),
+            command_id=order_id,
+            by_role=Role.SYSTEM,
+            policy=self.policy,
+            now=self.now,
+            stale=True,
+            staffing=as_written_down(self.absent_groups),
+        )
+        return self._keep(decision, of_order(order, order_id, self.now, decision, stale=True))
 
     def journal(self) -> Journal:
         """The journal as an export carries it: through JSON and back."""
@@ -195,6 +248,13 @@ class Ladder:
     def said(self, name: str) -> list[Any]:
         """The events of one name."""
         return [event for event in self.events if event.event_name == name]
+
+    def asked(self, name: str) -> list[Any]:
+        """What was said on topic `actions`, of one name."""
+        return [request for request in self.requests if request.event_name == name]
+
+    def actions(self) -> list[dict[str, Any]]:
+        return action_views(self.state, self.policy)
 
     def view(self) -> dict[str, Any]:
         return ladder_view(self.state, self.policy)
@@ -223,6 +283,7 @@ class Ladder:
             told = said_by(entry, decision, len(self.events))
             self.entries.append(entry.model_copy(update={"produced": told}))
         self.events += decision.events
+        self.requests += decision.requests
         self.decisions.append(decision)
         return decision
 

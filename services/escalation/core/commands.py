@@ -5,14 +5,17 @@ Owns these models and words; what a command does is in `obeying`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
+from uuid import UUID
 
-from pydantic import AwareDatetime, Field, TypeAdapter
+from pydantic import AwareDatetime, BeforeValidator, Field, TypeAdapter
 
 from schemas.event import Model
-from schemas.report import Actor, Identifier, LongText, ShortText
+from schemas.report import Actor, Facts, Identifier, LongText, ShortText
+from schemas.vocabulary import ActionName
 
 
 class RefusalReason(StrEnum):
@@ -42,6 +45,34 @@ class RefusalReason(StrEnum):
     EXTENSION_UNIT = "extension_unit"
     NO_SUCH_OFFER = "no_such_offer"
     CONSENT_MISSING = "consent_missing"
+    ABSENT = "absent"
+    COMPLAINED_ABOUT = "complained_about"
+    HELD_IT_BEFORE = "held_it_before"
+    NOBODY_AVAILABLE = "nobody_available"
+    UNKNOWN_ACTION = "unknown_action"
+    IDENTITY_UNVERIFIED = "identity_unverified"
+    PARAMETER_MISSING = "parameter_missing"
+    ALREADY_REQUESTED = "already_requested"
+    NO_SUCH_ACTION = "no_such_action"
+    ACTION_ENDED = "action_ended"
+
+
+LONG_NAMES: Final[Mapping[str, ActionName]] = {
+    "freeze_account": ActionName.FREEZE,
+    "unfreeze_account": ActionName.UNFREEZE,
+    "trace_transaction": ActionName.TRACE,
+    "recall_transfer": ActionName.RECALL,
+    "cancel_pending": ActionName.CANCEL,
+    "cancel_transaction": ActionName.CANCEL,
+    "cancel_pending_transaction": ActionName.CANCEL,
+    "open_refund": ActionName.REFUND,
+}
+"""What the design calls some actions; understood too, never written."""
+
+
+def short_name(action: object) -> object:
+    """The name of an action as the contract writes it."""
+    return LONG_NAMES.get(action, action) if isinstance(action, str) else action
 
 
 class CommandRefusedError(Exception):
@@ -148,6 +179,21 @@ class DeclineOffer(_Command):
     reason: ShortText | None = None
 
 
+class RequestAction(_Command):
+    """Another backend is asked to do something; `parameters` add to what the case says itself."""
+
+    command: Literal["request_action"]
+    action: Annotated[ActionName, BeforeValidator(short_name)]
+    parameters: Facts = {}
+
+
+class CancelAction(_Command):
+    """An action that is not answered yet is not wanted any more."""
+
+    command: Literal["cancel_action"]
+    action_id: UUID
+
+
 Command = Annotated[
     Claim
     | Release
@@ -160,7 +206,9 @@ Command = Annotated[
     | Recuse
     | HandOver
     | AcceptOffer
-    | DeclineOffer,
+    | DeclineOffer
+    | RequestAction
+    | CancelAction,
     Field(discriminator="command"),
 ]
 COMMAND: Final[TypeAdapter[Command]] = TypeAdapter(Command)

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from schemas.case import CaseClassified, CaseEvent, CaseOpened, ContactAdded, IdentityVerified
-from schemas.conversation import ConsentGiven, ConsentRevoked, PromiseKept, PromiseMade
+from schemas.case import CaseEvent, CaseOpened, ContactAdded
+from schemas.conversation import PromiseKept, PromiseMade
 from schemas.pack_clocks import AGENT_SPOKE, CUSTOMER_SPOKE, ClockRule
 from schemas.vocabulary import Direction, ImportMode, Role, RungReason, Status, StopReason
+from services.escalation.core.actions import request_first
 from services.escalation.core.episodes import begin_episode, begin_history
-from services.escalation.core.ladder import change_holder, stop
+from services.escalation.core.knowledge import take_note
+from services.escalation.core.ladder import stop
 from services.escalation.core.records import (
+    HOLDER_CLOCK,
     PROMISE_PREFIX,
-    RUNG_CLOCK,
     ClockEnd,
     ClockRecord,
     PauseCause,
@@ -25,8 +27,6 @@ from services.escalation.core.records import (
 )
 from services.escalation.core.roster import remembered_as
 from services.escalation.core.timekeeping import (
-    RUNG_CLOCKS,
-    announce,
     end,
     end_where,
     move_start,
@@ -43,6 +43,7 @@ _SPOKEN: Final = frozenset(
 )
 _HEARD: Final = frozenset({"customer.answered", "evidence.added", "facts.added"})
 _EPISODES: Final = frozenset({"case.opened", "case.reopened"})
+_MAY_NEED_ACTION: Final = frozenset({*_EPISODES, "case.classified", "identity.verified"})
 _ENDINGS: Final[Mapping[Status, StopReason]] = {
     Status.RESOLVED: StopReason.RESOLVED,
     Status.CLOSED: StopReason.CLOSED,
@@ -58,14 +59,16 @@ _WAITING: Final[Mapping[Status, PauseCause]] = {
 def apply_case_event(turn: Turn, event: CaseEvent) -> None:
     """Carries one event out on the turn."""
     name = event.event_name
-    if name == CaseOpened.event_name and isinstance(event, CaseOpened):
+    turn.state.status = event.status
+    take_note(turn, event)
+    if isinstance(event, CaseOpened):
         _open(turn, event)
     elif name == "case.reopened":
         _reopen(turn, event)
-    turn.state.status = event.status
-    _take_note(turn, event)
     if turn.state.stopped is None:
         _keep_time(turn, event)
+    if turn.state.stopped is None and name in _MAY_NEED_ACTION:
+        request_first(turn, turn.state.lane)
 
 
 def _open(turn: Turn, event: CaseOpened) -> None:
@@ -82,20 +85,6 @@ def _reopen(turn: Turn, event: CaseEvent) -> None:
         return
     turn.state.episode = max(event.episode, turn.state.episode + 1)
     begin_episode(turn, event.event_name, turn.at, RungReason.REOPENED)
-
-
-def _take_note(turn: Turn, event: CaseEvent) -> None:
-    match event:
-        case ConsentGiven():
-            turn.state.consents[event.consent_to] = True
-        case ConsentRevoked():
-            turn.state.consents[event.consent_to] = False
-        case IdentityVerified():
-            turn.state.identity_verified = True
-        case CaseClassified():
-            _classify(turn, event)
-        case _:
-            pass
 
 
 def _keep_time(turn: Turn, event: CaseEvent) -> None:
@@ -133,6 +122,8 @@ def _names(event: CaseEvent) -> frozenset[str]:
 
 
 def _answer_clocks(turn: Turn, names: frozenset[str], *, restarts: bool) -> None:
+    if AGENT_SPOKE in names:
+        _hear_holder(turn)
     for rule in turn.policy.lane(turn.state.lane).clocks:
         record = turn.state.clock(rule.name)
         if record is None:
@@ -144,6 +135,13 @@ def _answer_clocks(turn: Turn, names: frozenset[str], *, restarts: bool) -> None
             start_rule(turn, rule, turn.at)
         elif restarts and not names.isdisjoint(rule.restarts_on):
             restart(turn, record, turn.at)
+
+
+def _hear_holder(turn: Turn) -> None:
+    """The holder is not silent: what they may be silent for runs anew."""
+    record = turn.state.clock(HOLDER_CLOCK)
+    if record is not None and record.runs:
+        restart(turn, record, turn.at)
 
 
 def _starts_again(rule: ClockRule, record: ClockRecord, names: frozenset[str]) -> bool:
@@ -164,46 +162,3 @@ def _wait(turn: Turn, cause: PauseCause | None, event: CaseEvent) -> None:
         actor=actor,
     )
     pause(turn, record)
-
-
-def _classify(turn: Turn, event: CaseClassified) -> None:
-    state = turn.state
-    changes_lane = event.lane is not state.lane
-    state.category, state.severity, state.lane = event.category, event.severity, event.lane
-    if state.stopped is not None:
-        return
-    if changes_lane:
-        _change_lane(turn)
-    group = turn.policy.group(state.place.rung, state.category)
-    if group != state.place.owner_group:
-        state.place.owner_group = group
-        change_holder(turn, None)
-
-
-def _change_lane(turn: Turn) -> None:
-    """The lane's budgets hold from each clock's own start: a case in danger is late sooner."""
-    rules = {rule.name: rule for rule in turn.policy.lane(turn.state.lane).clocks}
-    for record in turn.state.running():
-        rule = rules.get(record.name)
-        if rule is not None:
-            record.budget, record.pauses, record.extensions = rule.budget, rule.pauses, ()
-            record.warn_at_percent, record.warned = rule.warn_at_percent, ()
-            record.end_rule, record.roll = rule.end, rule.roll
-            announce(turn, record)
-        elif record.name in RUNG_CLOCKS:
-            _change_rung_budget(turn, record)
-        elif not record.name.startswith(PROMISE_PREFIX):
-            end(turn, record, ClockEnd.STOPPED)
-    for rule in rules.values():
-        if turn.state.clock(rule.name) is None and "case.opened" in rule.starts_on:
-            start_rule(turn, rule, turn.state.started_at, from_opening=True)
-
-
-def _change_rung_budget(turn: Turn, record: ClockRecord) -> None:
-    place, lane = turn.state.place, turn.state.lane
-    own = record.name == RUNG_CLOCK
-    read = turn.policy.rung_budget if own else turn.policy.acknowledge_within
-    budget = read(place.rung, lane)
-    if budget is not None and budget != record.budget:
-        record.budget = budget
-        announce(turn, record)

@@ -28,6 +28,8 @@ class DeadlineKind(IntEnum):
     WARNING = 3
     CLOCK = 4
     OFFER_EXPIRES = 5
+    ACTION_EXPIRES = 6
+    ASSIGNMENT = 7
 
 
 VISIBLE = frozenset({DeadlineKind.CLOCK, DeadlineKind.OFFER_EXPIRES})
@@ -40,7 +42,7 @@ class Deadline(NamedTuple):
     at: datetime
     kind: DeadlineKind
     position: int
-    """Place of the clock or offer in its list; ties are broken by it."""
+    """Place of the clock, offer or action in its list; ties are broken by it."""
     percent: int = 0
     earliest: datetime | None = None
 
@@ -135,14 +137,29 @@ def _all(state: LadderState, policy: Policy) -> Iterator[Deadline]:
     for position, pause in enumerate(state.pauses):
         if pause.ended_at is None and pause.until is not None:
             yield Deadline(pause.until, DeadlineKind.PAUSE_ENDS, position)
-    if state.place.acknowledged_until is not None:
-        yield Deadline(state.place.acknowledged_until, DeadlineKind.ACKNOWLEDGEMENT_EXPIRES, 0)
     for position, record in enumerate(state.clocks):
         if record.runs:
             yield from _of_clock(position, record, state, policy)
+    yield from _of_place(state)
+    yield from _of_answers(state)
+
+
+def _of_place(state: LadderState) -> Iterator[Deadline]:
+    place = state.place
+    if place.acknowledged_until is not None:
+        yield Deadline(place.acknowledged_until, DeadlineKind.ACKNOWLEDGEMENT_EXPIRES, 0)
+    if place.assign_at is not None:
+        yield Deadline(place.assign_at, DeadlineKind.ASSIGNMENT, 0)
+
+
+def _of_answers(state: LadderState) -> Iterator[Deadline]:
+    """Until when the customer, or another backend, may still answer."""
     for position, offer in enumerate(state.offers):
         if offer.state is OfferState.OPEN:
             yield Deadline(offer.expires_at, DeadlineKind.OFFER_EXPIRES, position)
+    for position, action in enumerate(state.actions):
+        if action.open:
+            yield Deadline(action.expires_at, DeadlineKind.ACTION_EXPIRES, position)
 
 
 def _of_clock(

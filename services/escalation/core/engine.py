@@ -1,4 +1,4 @@
-"""The three ways in which something happens to a ladder: an event, a wake-up, a command.
+"""The ways in which something happens to a ladder: an event, a wake-up, a command, an answer.
 
 Owns: the order of every decision. What was due before a trigger's own instant comes first
 (design rule 7), fired rungs that it disproves are taken back (rule 8), then the trigger itself.
@@ -12,14 +12,17 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
+from schemas.actions import ActionAnswer
 from schemas.case import CaseEvent, CaseOpened
 from schemas.vocabulary import Role
+from services.escalation.core.answering import take_answer
 from services.escalation.core.conversation import apply_case_event
 from services.escalation.core.deadlines import VISIBLE
 from services.escalation.core.firing import due_until, fire_until
 from services.escalation.core.policy import Policy
 from services.escalation.core.records import Place
 from services.escalation.core.retraction import retract_prevented
+from services.escalation.core.staffing import Staffing, everybody_is_there
 from services.escalation.core.state import LadderState
 from services.escalation.core.turn import Decision, Outcome, Turn
 
@@ -29,7 +32,12 @@ class LadderUnknownError(ValueError):
 
 
 def open_ladder(
-    case_id: UUID, event: CaseOpened, event_id: UUID, policy: Policy, now: datetime
+    case_id: UUID,
+    event: CaseOpened,
+    event_id: UUID,
+    policy: Policy,
+    now: datetime,
+    staffing: Staffing = everybody_is_there,
 ) -> Decision:
     """Begins the ladder of a case.
 
@@ -48,10 +56,11 @@ def open_ladder(
         lane=event.lane,
         status=event.status,
         identity_verified=event.identity_verified,
+        locale=event.locale,
         started_at=event.started_at,
         place=Place(rung=entry, visit=0, entered_at=now, owner_group=group),
     )
-    turn = Turn(state, policy, now, now, event_id, event.by_role)
+    turn = Turn(state, policy, now, now, event_id, event.by_role, staffing=staffing)
     apply_case_event(turn, event)
     return turn.decide(Outcome.APPLIED)
 
@@ -65,6 +74,7 @@ def decide_event(
     policy: Policy,
     now: datetime,
     case_id: UUID,
+    staffing: Staffing = everybody_is_there,
 ) -> Decision:
     """Applies the next event of a case's stream; `recorded_at` is its effective instant.
 
@@ -73,8 +83,9 @@ def decide_event(
     if state is None:
         if not isinstance(event, CaseOpened):
             raise LadderUnknownError(f"{event.event_name} came before case.opened")
-        return open_ladder(case_id, event, event_id, policy, now)
-    turn = Turn(state, policy, now, min(recorded_at, now), event_id, event.by_role)
+        return open_ladder(case_id, event, event_id, policy, now, staffing)
+    at = min(recorded_at, now)
+    turn = Turn(state, policy, now, at, event_id, event.by_role, staffing=staffing)
     state.held_since = None  # the stream speaks
     retract_prevented(turn, lambda trial: apply_case_event(trial, event))
     turn.changed()
@@ -94,10 +105,11 @@ def decide_wake(
     real_now: datetime,
     stale: bool,
     lateness_ms: int,
+    staffing: Staffing = everybody_is_there,
 ) -> Decision:
     """Acts on what is due. While the stream is `stale`, what a customer would see is held, up to
     the pack's grace (in real time), and fires then with reason `stream_silent`."""
-    turn = Turn(state, policy, now, now, state.case_id, lateness_ms=lateness_ms)
+    turn = Turn(state, policy, now, now, state.case_id, lateness_ms=lateness_ms, staffing=staffing)
     visible = any(found.kind in VISIBLE for found in due_until(turn, now, hold=False))
     hold = _holds(turn, real_now) if stale and visible else False
     turn.silent = stale and visible and not hold
@@ -130,14 +142,36 @@ def decide_command(
     policy: Policy,
     now: datetime,
     stale: bool = False,
+    staffing: Staffing = everybody_is_there,
 ) -> Decision:
     """Carries a command out (see `commands`) after everything due until now.
 
     While the stream is `stale`, what a customer would see is left to the next wake-up. Whatever
     `carry_out` raises to refuse leaves nothing behind.
     """
-    turn = Turn(state, policy, now, now, command_id, by_role)
+    turn = Turn(state, policy, now, now, command_id, by_role, staffing=staffing)
     fire_until(turn, now, hold=stale)
     carry_out(turn)
     turn.changed()
     return turn.decide(Outcome.APPLIED)
+
+
+def decide_answer(
+    state: LadderState,
+    answer: ActionAnswer,
+    *,
+    answer_id: UUID,
+    policy: Policy,
+    now: datetime,
+    stale: bool = False,
+    staffing: Staffing = everybody_is_there,
+) -> Decision:
+    """Takes another backend's answer to an action, after everything due until now.
+
+    Also on a ladder that stopped: what was done is remembered. Raises `UnknownActionError`.
+    """
+    turn = Turn(state, policy, now, now, answer_id, Role.BACKEND, staffing=staffing)
+    fire_until(turn, now, hold=stale)
+    changed = take_answer(turn, answer)
+    turn.changed()
+    return turn.decide(Outcome.APPLIED if changed else Outcome.ALREADY_ANSWERED)

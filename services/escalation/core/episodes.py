@@ -7,11 +7,13 @@ brings along how much of each budget is used up.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from schemas.escalation import LadderStarted
 from schemas.pack_clocks import resumable
 from schemas.vocabulary import RungReason, StopReason
+from services.escalation.core.climbing import rungs_from, say_nobody, staffed_rung
 from services.escalation.core.ladder import entered, stand_on, stop
 from services.escalation.core.records import RungRecord
 from services.escalation.core.timekeeping import start_rule
@@ -30,14 +32,15 @@ def begin_episode(
 
     `consumed` is there for a case that ran elsewhere before: what was used up of each budget.
     """
-    state, ladder = turn.state, turn.policy.pack.ladder
+    state = turn.state
     state.visits, state.undos = {}, []
     state.started_at = started_at
     state.stopped = state.stopped_at = state.held_since = None
-    entry = ladder.entry if reason is RungReason.OPENED else ladder.reopen_entry
-    stand_on(turn, entry)
+    place = _entry(turn, reason)
+    stand_on(turn, place.rung)
     turn.emit(LadderStarted, policy=state.policy, started_at=started_at, reason=reason)
-    entered(turn, None, Why(reason))
+    say_nobody(turn, place.why.passed)
+    entered(turn, None, place.why)
     for rule in turn.policy.lane(state.lane).clocks:
         if trigger not in rule.starts_on:
             continue
@@ -45,6 +48,26 @@ def begin_episode(
             start_rule(turn, rule, turn.now, consumed=consumed.get(rule.name, timedelta(0)))
         else:
             start_rule(turn, rule, started_at, from_opening=reason is RungReason.OPENED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    rung: str
+    why: Why
+
+
+def _entry(turn: Turn, reason: RungReason) -> _Entry:
+    """The rung of the pack, or a higher one: for the case's severity, or where anybody is."""
+    ladder, height = turn.policy.pack.ladder, turn.policy.height
+    usual = ladder.entry if reason is RungReason.OPENED else ladder.reopen_entry
+    severe = ladder.entry_by_severity.get(turn.state.severity, usual)
+    wanted = max(usual, severe, key=lambda rung: height[rung])
+    rung, passed = staffed_rung(turn, rungs_from(turn, wanted))
+    if rung.name != wanted:
+        reason = RungReason.NOBODY_AVAILABLE
+    elif wanted != usual:
+        reason = RungReason.SEVERITY_RAISED
+    return _Entry(rung.name, Why(reason, passed=passed))
 
 
 def begin_history(turn: Turn, started_at: datetime) -> None:

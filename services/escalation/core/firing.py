@@ -12,12 +12,16 @@ from typing import assert_never
 from uuid import UUID, uuid5
 
 from schemas.escalation import ClockMissed, ClockWarned
-from schemas.vocabulary import RungReason
+from schemas.vocabulary import ActionName, HolderReason, RungReason
+from services.escalation.core import actions
+from services.escalation.core.climbing import climb, expire
 from services.escalation.core.deadlines import VISIBLE, Deadline, DeadlineKind
-from services.escalation.core.ladder import climb, expire
+from services.escalation.core.holders import take_back
 from services.escalation.core.policy import Policy, breach_reason
 from services.escalation.core.records import (
     ACKNOWLEDGEMENT,
+    ACTION_PREFIX,
+    HOLDER_CLOCK,
     PROMISE_PREFIX,
     RUNG_CLOCK,
     ClockEnd,
@@ -30,9 +34,13 @@ from services.escalation.core.undo import Why
 
 
 def due_until(turn: Turn, until: datetime, *, hold: bool) -> Iterator[Deadline]:
-    """What is due, earliest first; what the customer would see is left out while held."""
+    """What is due, earliest first; what the customer would see is left out while held.
+
+    Looking for a holder is nothing that fires: whoever knows the roster does it (`assigning`).
+    """
     for found in turn.waiting():
-        if found.at <= until and not (hold and found.kind in VISIBLE):
+        due = found.at <= until and found.kind is not DeadlineKind.ASSIGNMENT
+        if due and not (hold and found.kind in VISIBLE):
             yield found
 
 
@@ -72,6 +80,11 @@ def _what(found: Deadline, state: LadderState) -> tuple[str, int]:
         case DeadlineKind.ACKNOWLEDGEMENT_EXPIRES:
             earlier = state.clock(ACKNOWLEDGEMENT)
             return "acknowledged", earlier.cycle if earlier else 0
+        case DeadlineKind.ACTION_EXPIRES:
+            action = state.actions[found.position]
+            return f"{action.clock}@expiry", action.cycle
+        case DeadlineKind.ASSIGNMENT:
+            raise AssertionError("looking for a holder is nothing that fires")
     assert_never(found.kind)
 
 
@@ -90,8 +103,10 @@ def _fire(turn: Turn, found: Deadline) -> None:
             state.place.acknowledged_until = None
             budget = turn.policy.acknowledge_within(state.place.rung, state.lane)
             start_rung_clock(turn, ACKNOWLEDGEMENT, budget)
+        case DeadlineKind.ACTION_EXPIRES:
+            actions.expire(turn, state.actions[found.position])
         case _:
-            assert_never(found.kind)
+            raise AssertionError("looking for a holder is nothing that fires")
 
 
 def _warn(turn: Turn, record: ClockRecord, found: Deadline) -> None:
@@ -112,6 +127,9 @@ def _miss(turn: Turn, record: ClockRecord, due_at: datetime) -> None:
         lateness_ms=turn.lateness_of(due_at),
         tell_customer=promise or (rule is not None and rule.on_breach.tell_customer),
     )
+    if record.name == HOLDER_CLOCK:
+        take_back(turn, HolderReason.SILENT)
+        return
     _climb_for(turn, record, due_at)
     if rule is not None and rule.on_breach.restart:
         # What the law counts from is never moved by our being late (design rule 7).
@@ -137,9 +155,21 @@ def target_of(
         return following, RungReason.ACKNOWLEDGEMENT_MISSED
     if record.name.startswith(PROMISE_PREFIX):
         return following, RungReason.PROMISE_BROKEN
+    if record.name.startswith(ACTION_PREFIX):
+        return _above(current, _late_to(record, policy), policy), RungReason.ACTION_LATE
     rule = policy.clock_rule(state.lane, record.name)
     if rule is None or rule.on_breach.escalate_to is None:
         return None, RungReason.CLOCK_MISSED
-    target = rule.on_breach.escalate_to
-    higher = policy.height[target] > policy.height[current]
-    return (target if higher else None), breach_reason(rule)
+    return _above(current, rule.on_breach.escalate_to, policy), breach_reason(rule)
+
+
+def _late_to(record: ClockRecord, policy: Policy) -> str | None:
+    rule = policy.pack.actions.get(ActionName(record.name.removeprefix(ACTION_PREFIX)))
+    return rule.late_to if rule else None
+
+
+def _above(current: str, target: str | None, policy: Policy) -> str | None:
+    """The target if it is higher than where the case stands."""
+    if target is None or policy.height[target] <= policy.height[current]:
+        return None
+    return target

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from schemas.vocabulary import Role
+from schemas.vocabulary import HolderReason, Role
 from services.escalation.core.commands import (
     Acknowledge,
     Claim,
@@ -17,7 +17,7 @@ from services.escalation.core.commands import (
     RefusalReason,
     Release,
 )
-from services.escalation.core.ladder import change_holder
+from services.escalation.core.holders import barred, give_to, take_back
 from services.escalation.core.records import ACKNOWLEDGEMENT, ClockEnd, Holder
 from services.escalation.core.roster import KnownAgents
 from services.escalation.core.timekeeping import end_where
@@ -33,7 +33,7 @@ def hold(turn: Turn, command: HoldingCommand, agents: KnownAgents) -> None:
             _claim(turn, command, agents)
         case Release():
             _check_holds(turn, command)
-            change_holder(turn, None)
+            take_back(turn, HolderReason.RELEASED)
         case Acknowledge():
             _acknowledge(turn, command)
         case Recuse():
@@ -56,12 +56,23 @@ def _claim(turn: Turn, command: Claim, agents: KnownAgents) -> None:
         )
     _check_may_hold(turn, staff_number, agents)
     name = agents.names.get(staff_number) or command.by.name
-    change_holder(turn, Holder(staff_number=staff_number, name=name))
+    give_to(turn, Holder(staff_number=staff_number, name=name), HolderReason.CLAIMED)
 
 
 def _check_may_hold(turn: Turn, staff_number: str, agents: KnownAgents) -> None:
-    if staff_number in turn.state.recused:
+    state = turn.state
+    if staff_number in state.recused:
         raise CommandRefusedError(RefusalReason.RECUSED, "this agent was recused from the case")
+    if staff_number in state.complained_about:
+        raise CommandRefusedError(
+            RefusalReason.COMPLAINED_ABOUT, "the customer complains about this agent"
+        )
+    if staff_number in barred(state, turn.policy, state.place.rung):
+        raise CommandRefusedError(
+            RefusalReason.HELD_IT_BEFORE, "this rung is for people who have not had the case yet"
+        )
+    if staff_number in agents.absent:
+        raise CommandRefusedError(RefusalReason.ABSENT, "the roster says that this agent is absent")
     if not agents.knows(staff_number):
         raise CommandRefusedError(
             RefusalReason.UNKNOWN_AGENT, "the roster does not have this staff number"
@@ -92,12 +103,14 @@ def _acknowledge(turn: Turn, command: Acknowledge) -> None:
 def _recuse(turn: Turn, command: Recuse) -> None:
     holder = _check_holds(turn, command)
     turn.state.recused.append(holder.staff_number)
-    change_holder(turn, None)
+    take_back(turn, HolderReason.RECUSED)
 
 
 def _hand_over(turn: Turn, command: HandOver, agents: KnownAgents) -> None:
-    _check_holds(turn, command)
+    # A supervisor may give somebody a case that nobody holds.
+    if turn.state.place.holder is not None or command.by.role is not Role.SUPERVISOR:
+        _check_holds(turn, command)
     _check_may_hold(turn, command.to_agent, agents)
     name = agents.names.get(command.to_agent)
     holder = Holder(staff_number=command.to_agent, name=name)
-    change_holder(turn, holder, brief=command.brief)
+    give_to(turn, holder, HolderReason.HANDED_OVER, brief=command.brief)

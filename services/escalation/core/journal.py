@@ -16,9 +16,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from schemas.actions import ActionAnswer
 from schemas.case import CaseEvent
 from schemas.report import Actor
-from services.escalation.core.commands import Command
+from services.escalation.core.assigning import Order
+from services.escalation.core.commands import Command, RequestAction
 from services.escalation.core.roster import remembered_as
 from services.escalation.core.state import LadderState
 from services.escalation.core.turn import Decision, Outcome
@@ -35,6 +37,8 @@ class TriggerKind(StrEnum):
     EVENT = "event"
     WAKE = "wake"
     COMMAND = "command"
+    ORDER = "order"
+    ANSWER = "answer"
 
 
 class _Part(BaseModel):
@@ -61,6 +65,8 @@ class Entry(_Part):
     data: dict[str, Any]
     reason: Outcome
     wake_at: datetime | None = None
+    absent_groups: tuple[str, ...] = ()
+    """The groups that had nobody, as far as the decision asked the roster."""
     produced: tuple[Said, ...] = ()
 
 
@@ -100,6 +106,7 @@ def of_event(
         data=data,
         reason=decision.outcome,
         wake_at=decision.wake_at,
+        absent_groups=decision.absent_groups,
     )
 
 
@@ -121,6 +128,7 @@ def of_wake(
         data={"real_now": real_now.isoformat(), "stale": stale, "lateness_ms": lateness_ms},
         reason=decision.outcome,
         wake_at=decision.wake_at,
+        absent_groups=decision.absent_groups,
     )
 
 
@@ -129,7 +137,9 @@ def of_command(
 ) -> Entry:
     """The entry of a command that was obeyed."""
     said = command.model_dump(mode="json", by_alias=True, exclude_none=True)
-    texts = dict.fromkeys(_TEXTS & said.keys(), WITHHELD)
+    texts: dict[str, Any] = dict.fromkeys(_TEXTS & said.keys(), WITHHELD)
+    if isinstance(command, RequestAction):
+        texts["parameters"] = dict.fromkeys(command.parameters, WITHHELD)
     return Entry(
         kind=TriggerKind.COMMAND,
         trigger=command_id,
@@ -138,6 +148,45 @@ def of_command(
         data={"command": {**said, **texts, "by": _anonymous(command.by)}, "stale": stale},
         reason=decision.outcome,
         wake_at=decision.wake_at,
+        absent_groups=decision.absent_groups,
+    )
+
+
+def of_order(
+    order: Order, order_id: UUID, now: datetime, decision: Decision, *, stale: bool
+) -> Entry:
+    """The entry of what the roster led to."""
+    return Entry(
+        kind=TriggerKind.ORDER,
+        trigger=order_id,
+        name=order.command,
+        now=now,
+        data={"order": order.model_dump(mode="json", exclude_none=True), "stale": stale},
+        reason=decision.outcome,
+        wake_at=decision.wake_at,
+        absent_groups=decision.absent_groups,
+    )
+
+
+def of_answer(
+    name: str,
+    answer: ActionAnswer,
+    answer_id: UUID,
+    now: datetime,
+    decision: Decision,
+    *,
+    stale: bool,
+) -> Entry:
+    """The entry of another backend's answer; what it says beside the action's id stays out."""
+    return Entry(
+        kind=TriggerKind.ANSWER,
+        trigger=answer_id,
+        name=name,
+        now=now,
+        data={"action_id": str(answer.action_id), "stale": stale},
+        reason=decision.outcome,
+        wake_at=decision.wake_at,
+        absent_groups=decision.absent_groups,
     )
 
 

@@ -1,34 +1,21 @@
-"""Moving a case on its ladder: entering rungs, making and ending offers, stopping.
+"""Where a case stands on its ladder: entering a rung, and the end.
 
-Owns: where the case stands, the history of rungs, visits and their bound. Never decides whether
-to move: it is told why, and keeps what is needed to take a fired rung back. How an episode begins
-is in `episodes`.
+Owns: the place, the history of rungs, visits, and what starts and ends with a rung. Never decides
+whether to move: it is told why, and keeps what is needed to take a fired rung back. Which rung it
+is, is in `climbing`; how an episode begins is in `episodes`.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
-from uuid import uuid5
-
-from schemas.escalation import (
-    HolderChanged,
-    LadderStopped,
-    OfferExpired,
-    OfferMade,
-    RungEntered,
-)
-from schemas.pack import Rung
-from schemas.pack_clocks import Budget
-from schemas.vocabulary import RungReason, Side, StopReason
-from services.escalation.core.clock import offset_from
-from services.escalation.core.policy import Policy, clock_budget
+from schemas.escalation import LadderStopped, RungEntered
+from schemas.vocabulary import HolderReason, StopReason
+from services.escalation.core.actions import call_off
+from services.escalation.core.holders import left_behind, seek
+from services.escalation.core.policy import instant_after
 from services.escalation.core.records import (
     ACKNOWLEDGEMENT,
     RUNG_CLOCK,
     ClockEnd,
-    Holder,
-    OfferRecord,
     OfferState,
     PauseCause,
     Place,
@@ -44,38 +31,13 @@ from services.escalation.core.turn import Turn
 from services.escalation.core.undo import Why, keep_undo
 
 
-def climb(turn: Turn, target: str, why: Why) -> None:
-    """Takes the case to a rung: entered when it is the operator's, offered when the customer's.
-
-    A rung whose visits are used up is passed over for the one that follows it.
-    """
-    rung = _with_visits_left(turn, target)
-    if rung is None:
-        return
-    if rung.side is Side.CUSTOMER:
-        offer(turn, rung, why)
-    else:
-        enter(turn, rung.name, why)
-
-
-def _with_visits_left(turn: Turn, target: str) -> Rung | None:
-    name: str | None = target
-    while name is not None:
-        rung = turn.policy.rungs[name]
-        if turn.state.visits.get(name, 0) < rung.max_visits:
-            return rung
-        name = rung.then
-    return None
-
-
 def enter(turn: Turn, rung: str, why: Why, visit: int | None = None) -> None:
     """Puts the case on a rung: a new visit with its full budget, nobody holding it yet."""
     left = turn.state.place
     keep_undo(turn, rung, why, offer_id=None)
     _leave(turn)
     stand_on(turn, rung, visit)
-    if left.holder is not None:
-        turn.emit(HolderChanged, previous_staff_number=left.holder.staff_number)
+    left_behind(turn, left.holder, HolderReason.RUNG_LEFT)
     entered(turn, left.rung, why)
 
 
@@ -113,6 +75,7 @@ def entered(turn: Turn, left: str | None, why: Why) -> None:
         clock_cycle=why.clock.cycle if why.clock else None,
         due_at=why.due_at,
         lateness_ms=lateness_ms,
+        passed=why.passed,
     )
     turn.state.history.append(record)
     turn.emit(
@@ -126,62 +89,7 @@ def entered(turn: Turn, left: str | None, why: Why) -> None:
     start_rung_clock(turn, RUNG_CLOCK, budget)
     acknowledge = turn.policy.acknowledge_within(place.rung, lane)
     start_rung_clock(turn, ACKNOWLEDGEMENT, acknowledge)
-
-
-def instant_after(policy: Policy, budget: Budget, start_at: datetime) -> datetime:
-    """The instant at which a budget that nothing pauses is spent."""
-    time = policy.calendars[budget.calendar]
-    return offset_from(start_at, clock_budget(budget), time)
-
-
-def offer(turn: Turn, rung: Rung, why: Why) -> OfferRecord | None:
-    """Opens a customer-driven rung to the customer; None when it is open already."""
-    if any(opened.rung == rung.name for opened in turn.state.open_offers()) or rung.offer is None:
-        return None
-    state = turn.state
-    visit = state.visits[rung.name] = state.visits.get(rung.name, 0) + 1
-    offer_id = uuid5(state.case_id, f"offer:{state.episode}:{rung.name}:{visit}")
-    keep_undo(turn, rung.name, why, offer_id)
-    record = OfferRecord(
-        id=offer_id,
-        episode=state.episode,
-        rung=rung.name,
-        visit=visit,
-        made_at=turn.now,
-        expires_at=instant_after(turn.policy, rung.offer.expires_after, turn.now),
-        made_by=turn.cause,
-        reason=why.reason,
-    )
-    state.offers.append(record)
-    turn.emit(
-        OfferMade,
-        **offer_fields(turn.policy, record),
-        expires_at=record.expires_at,
-        consent_to=rung.offer.consent_to,
-        reason=why.reason,
-    )
-    return record
-
-
-def offer_fields(policy: Policy, record: OfferRecord) -> dict[str, Any]:
-    """What every event of an offer says."""
-    path = policy.rungs[record.rung].path
-    return {"offered_rung": record.rung, "offered_path": path, "offer_id": record.id}
-
-
-def expire(turn: Turn, record: OfferRecord) -> None:
-    """Ends an offer that the customer left unanswered, and opens the next one."""
-    record.state = OfferState.EXPIRED
-    turn.emit(OfferExpired, **offer_fields(turn.policy, record))
-    why = Why(RungReason.OFFER_EXPIRED, offer=record, due_at=record.expires_at)
-    offer_next(turn, record.rung, why)
-
-
-def offer_next(turn: Turn, rung: str, why: Why) -> None:
-    """Goes on after an offer is over; where nothing follows, the case stays with its rung."""
-    following = turn.policy.rungs[rung].then
-    if following is not None:
-        climb(turn, following, why)
+    seek(turn)
 
 
 def stop(turn: Turn, reason: StopReason) -> None:
@@ -195,17 +103,7 @@ def stop(turn: Turn, reason: StopReason) -> None:
     for record in state.open_offers():
         record.state = OfferState.WITHDRAWN
     state.undos = []
+    state.place.assign_at = None
+    if reason in (StopReason.WITHDRAWN, StopReason.MERGED):
+        call_off(turn, reason)
     turn.emit(LadderStopped, reason=reason)
-
-
-def change_holder(turn: Turn, holder: Holder | None, brief: str | None = None) -> None:
-    """Gives the case to an agent, or to nobody."""
-    previous = turn.state.place.holder
-    turn.state.place.holder = holder
-    turn.emit(
-        HolderChanged,
-        staff_number=holder.staff_number if holder else None,
-        previous_staff_number=previous.staff_number if previous else None,
-        name=holder.name if holder else None,
-        brief=brief,
-    )

@@ -11,10 +11,13 @@ from typing import Any, Final, assert_never
 
 from schemas.escalation import OfferAccepted, OfferDeclined
 from schemas.vocabulary import Role, RungReason
+from services.escalation.core.action_commands import ask
+from services.escalation.core.climbing import climb, offer_next, staffed_rung
 from services.escalation.core.clock_commands import keep_time
 from services.escalation.core.commands import (
     AcceptOffer,
     Acknowledge,
+    CancelAction,
     Claim,
     Command,
     CommandRefusedError,
@@ -27,15 +30,12 @@ from services.escalation.core.commands import (
     Recuse,
     RefusalReason,
     Release,
+    RequestAction,
     Resume,
 )
 from services.escalation.core.holding import hold
-from services.escalation.core.ladder import (
-    climb,
-    enter,
-    offer_fields,
-    offer_next,
-)
+from services.escalation.core.ladder import enter
+from services.escalation.core.offers import offer_fields
 from services.escalation.core.records import OfferRecord, OfferState
 from services.escalation.core.roster import KnownAgents
 from services.escalation.core.turn import Turn
@@ -86,10 +86,10 @@ def _obey(turn: Turn, command: Command, agents: KnownAgents) -> None:
             _de_escalate(turn, command)
         case Pause() | Resume() | Extend():
             keep_time(turn, command)
-        case AcceptOffer():
-            _accept(turn, command)
-        case DeclineOffer():
-            _decline(turn, command)
+        case AcceptOffer() | DeclineOffer():
+            _answer_offer(turn, command)
+        case RequestAction() | CancelAction():
+            ask(turn, command, replayed=agents.replayed)
         case _:
             assert_never(command)
 
@@ -125,12 +125,29 @@ def _check_visits(turn: Turn, rung: str) -> None:
         )
 
 
+def _check_staffed(turn: Turn, rung: str) -> None:
+    _, without = staffed_rung(turn, [turn.policy.rungs[rung]])
+    if without:
+        group = turn.policy.group(rung, turn.state.category)
+        raise CommandRefusedError(
+            RefusalReason.NOBODY_AVAILABLE, f"nobody of {group} is there to take it", group=group
+        )
+
+
 def _de_escalate(turn: Turn, command: DeEscalate) -> None:
     lower = turn.policy.below(turn.state.place.rung)
     if lower is None:
         raise CommandRefusedError(RefusalReason.NO_LOWER_RUNG, "this is the lowest rung")
     _check_visits(turn, lower)
+    _check_staffed(turn, lower)
     enter(turn, lower, Why(RungReason.DE_ESCALATED, text=command.reason))
+
+
+def _answer_offer(turn: Turn, command: AcceptOffer | DeclineOffer) -> None:
+    if isinstance(command, AcceptOffer):
+        _accept(turn, command)
+    else:
+        _decline(turn, command)
 
 
 def _accept(turn: Turn, command: AcceptOffer) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,7 +20,7 @@ from schemas.vocabulary import Category, Lane, RungReason, Side
 from services.escalation.core.calendar import BusinessTime, compile_calendar, parse_calendar
 from services.escalation.core.calendar import Roll as ClockRoll
 from services.escalation.core.clock import Budget as ClockBudget
-from services.escalation.core.clock import ClockSpec, Unit
+from services.escalation.core.clock import ClockSpec, Unit, offset_from
 from services.escalation.core.clock import EndRule as ClockEndRule
 
 _MERGED_PARTS = ("shifts", "breaks", "surge_days")
@@ -112,6 +113,12 @@ def clock_spec(budget: Budget, thresholds: tuple[int, ...], end: EndRule, roll: 
         roll=ClockRoll(roll),
         thresholds=thresholds,
     )
+
+
+def instant_after(policy: Policy, budget: Budget, start_at: datetime) -> datetime:
+    """The instant at which a budget that nothing pauses is spent."""
+    time = policy.calendars[budget.calendar]
+    return offset_from(start_at, clock_budget(budget), time)
 
 
 def clock_budget(budget: Budget) -> ClockBudget:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
 from schemas.pack_clocks import Budget, EndRule, Roll
-from schemas.vocabulary import Role, RungReason, Side
+from schemas.vocabulary import ActionName, ActionState, HolderReason, Role, RungReason, Side
 
 RUNG_CLOCK = "rung"
 ACKNOWLEDGEMENT = "acknowledgement"
@@ -125,6 +125,52 @@ class Holder(Document):
     name: str | None = None
 
 
+class HolderRecord(Document):
+    """A time during which an agent held the case; `until` and `left` once it is over."""
+
+    staff_number: str
+    episode: int
+    rung: str
+    visit: int
+    since: datetime
+    reason: HolderReason
+    until: datetime | None = None
+    left: HolderReason | None = None
+
+
+class ActionRecord(Document):
+    """Something that another backend was asked to do. `cycle` names the run of its clock.
+
+    `parameters`, `reason` and `result` may be personal; the document rests sealed.
+    """
+
+    id: UUID
+    action: ActionName
+    cycle: int
+    requested_at: datetime
+    requested_by: str
+    cause: UUID
+    expires_at: datetime
+    parameters: dict[str, Any] = {}
+    state: ActionState = ActionState.REQUESTED
+    accepted_at: datetime | None = None
+    ended_at: datetime | None = None
+    ended_by: UUID | None = None
+    reference: str | None = None
+    reason: str | None = None
+    result: dict[str, Any] = {}
+
+    @property
+    def open(self) -> bool:
+        """Whether an answer is still waited for."""
+        return self.state in (ActionState.REQUESTED, ActionState.ACCEPTED)
+
+    @property
+    def clock(self) -> str:
+        """The name of its clock."""
+        return f"{ACTION_PREFIX}{self.action}"
+
+
 class OfferRecord(Document):
     """A customer-driven rung, open to the customer until `expires_at`."""
 
@@ -155,6 +201,8 @@ class RungRecord(Document):
     clock_cycle: int | None = None
     due_at: datetime | None = None
     lateness_ms: int = 0
+    passed: tuple[str, ...] = ()
+    """Rungs that were passed over because nobody of their groups was there."""
     retracted_by: UUID | None = None
 
 
@@ -167,6 +215,12 @@ class Place(Document):
     owner_group: str
     holder: Holder | None = None
     acknowledged_until: datetime | None = None
+    assign_at: datetime | None = None
+    """When to look for somebody to give the case to."""
+    gave_back: tuple[str, ...] = ()
+    """Who had the case on this visit and no longer wants it, or was silent."""
+    brief: str | None = None
+    """What the agent who handed the case over said to the one who holds it."""
 
 
 class Undo(Document):

@@ -6,23 +6,27 @@ Pure: the engine that decides here is the one that decided then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, assert_never
 from uuid import UUID, uuid5
 
+from schemas.actions import FOREIGN_ANSWERS
 from schemas.case import CaseEvent
 from schemas.topics import ESCALATIONS, event_class
+from schemas.vocabulary import Role
+from services.escalation.core.assigning import ORDER, ordering
 from services.escalation.core.commands import COMMAND, CommandRefusedError
-from services.escalation.core.engine import decide_command, decide_event, decide_wake
+from services.escalation.core.engine import decide_answer, decide_command, decide_event, decide_wake
 from services.escalation.core.explain import explain
 from services.escalation.core.journal import Entry, Journal, Said, TriggerKind
 from services.escalation.core.obeying import carrying_out
 from services.escalation.core.policy import Policy
 from services.escalation.core.roster import KnownAgents
+from services.escalation.core.staffing import as_written_down
 from services.escalation.core.state import LadderState, read_state
-from services.escalation.core.turn import Decision
+from services.escalation.core.turn import Decision, Turn
 
 
 class ReplayDiffersError(ValueError):
@@ -91,6 +95,7 @@ def _decide(case_id: UUID, state: LadderState | None, entry: Entry, policy: Poli
             policy=policy,
             now=entry.now,
             case_id=case_id,
+            staffing=as_written_down(entry.absent_groups),
         )
     if state is None:
         raise ReplayDiffersError("the journal does not begin with the opening of the case")
@@ -99,6 +104,10 @@ def _decide(case_id: UUID, state: LadderState | None, entry: Entry, policy: Poli
             return _wake(state, entry, policy)
         case TriggerKind.COMMAND:
             return _command(state, entry, policy)
+        case TriggerKind.ORDER:
+            return _order(state, entry, policy)
+        case TriggerKind.ANSWER:
+            return _answer(state, entry, policy)
     assert_never(entry.kind)
 
 
@@ -117,20 +126,53 @@ def _wake(state: LadderState, entry: Entry, policy: Policy) -> Decision:
         real_now=datetime.fromisoformat(entry.data["real_now"]),
         stale=entry.data["stale"],
         lateness_ms=entry.data["lateness_ms"],
+        staffing=as_written_down(entry.absent_groups),
     )
 
 
 def _command(state: LadderState, entry: Entry, policy: Policy) -> Decision:
     command = COMMAND.validate_python(entry.data["command"])
     # Whoever was named was known then: a command that was refused has no entry.
+    carry_out = carrying_out(command, KnownAgents(replayed=True))
+    return _ordered(state, entry, policy, carry_out, command.by.role)
+
+
+def _order(state: LadderState, entry: Entry, policy: Policy) -> Decision:
+    order = ORDER.validate_python(entry.data["order"])
+    return _ordered(state, entry, policy, ordering(order), Role.SYSTEM)
+
+
+def _ordered(
+    state: LadderState,
+    entry: Entry,
+    policy: Policy,
+    carry_out: Callable[[Turn], None],
+    by_role: Role,
+) -> Decision:
     return decide_command(
         state,
-        carrying_out(command, KnownAgents()),
+        carry_out,
         command_id=entry.trigger,
-        by_role=command.by.role,
+        by_role=by_role,
         policy=policy,
         now=entry.now,
         stale=entry.data["stale"],
+        staffing=as_written_down(entry.absent_groups),
+    )
+
+
+def _answer(state: LadderState, entry: Entry, policy: Policy) -> Decision:
+    model = FOREIGN_ANSWERS.get(entry.name)
+    if model is None:
+        raise ReplayDiffersError(f"{entry.name} is not an answer to an action")
+    return decide_answer(
+        state,
+        model.model_validate({"action_id": entry.data["action_id"]}),
+        answer_id=entry.trigger,
+        policy=policy,
+        now=entry.now,
+        stale=entry.data["stale"],
+        staffing=as_written_down(entry.absent_groups),
     )
 
 

@@ -7,13 +7,16 @@ Owns: the whole document and its JSON form; its parts are in `records`. What is 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from schemas.case import PackPin
 from schemas.vocabulary import Category, ImportMode, Lane, Severity, Status, StopReason
 from services.escalation.core.records import (
+    ActionRecord,
     ClockRecord,
     Document,
+    HolderRecord,
     OfferRecord,
     OfferState,
     PauseCause,
@@ -35,6 +38,9 @@ class LadderState(Document):
     lane: Lane
     status: Status
     identity_verified: bool = False
+    locale: str = "en"
+    known: dict[str, Any] = {}
+    """Ids and amounts that actions are about: customer, transaction, amount, currency."""
     started_at: datetime
     """The earliest contact of this episode, from which its clocks run."""
     import_mode: ImportMode | None = None
@@ -48,6 +54,9 @@ class LadderState(Document):
     visits: dict[str, int] = {}
     consents: dict[str, bool] = {}
     recused: list[str] = []
+    complained_about: list[str] = []
+    holders: list[HolderRecord] = []
+    actions: list[ActionRecord] = []
     stopped: StopReason | None = None
     stopped_at: datetime | None = None
     held_since: datetime | None = None
@@ -64,6 +73,11 @@ class LadderState(Document):
             for record in reversed(self.clocks)
             if record.name == name and record.episode == self.episode
         )
+        return next(found, None)
+
+    def run(self, name: str, cycle: int) -> ClockRecord | None:
+        """One run of a clock, of any episode; None when only the log has it."""
+        found = (r for r in self.clocks if (r.name, r.cycle) == (name, cycle))
         return next(found, None)
 
     def open_offers(self) -> list[OfferRecord]:

@@ -16,6 +16,7 @@ from services.escalation.core.deadlines import due_of, is_paused
 from services.escalation.core.policy import clock_budget
 from services.escalation.core.records import (
     ACKNOWLEDGEMENT,
+    HOLDER_CLOCK,
     PROMISE_PREFIX,
     RUNG_CLOCK,
     ClockEnd,
@@ -25,7 +26,8 @@ from services.escalation.core.records import (
 )
 from services.escalation.core.turn import Turn
 
-RUNG_CLOCKS: Final = frozenset({RUNG_CLOCK, ACKNOWLEDGEMENT})
+RUNG_CLOCKS: Final = frozenset({RUNG_CLOCK, ACKNOWLEDGEMENT, HOLDER_CLOCK})
+"""The clocks that end when the case leaves its rung."""
 EVERY_CAUSE: Final = tuple(cause.value for cause in PauseCause)
 KEPT_CYCLES: Final = 12
 """Ended runs of one clock that the document keeps; older ones are counted and lie in the log."""
@@ -77,6 +79,20 @@ def start_rung_clock(turn: Turn, name: str, budget: Budget | None) -> None:
         pauses=EVERY_CAUSE,
     )
     _start(turn, record)
+
+
+def start_action_clock(turn: Turn, name: str, budget: Budget) -> ClockRecord:
+    """Starts the clock of an action; nothing pauses it, for another backend has the move."""
+    record = ClockRecord(
+        name=name,
+        kind="service",
+        episode=turn.state.episode,
+        started_at=turn.at,
+        started_by=turn.cause,
+        budget=budget,
+    )
+    _start(turn, record)
+    return record
 
 
 def start_promise(turn: Turn, promise: UUID, by_when: datetime) -> None:

@@ -1,7 +1,7 @@
 """One decision in the making: the state being changed and the events it gives rise to.
 
 Owns: what every event on `escalations` carries (where the case stood when it happened; the next
-deadlines once all is decided). Never decides anything.
+deadlines once all is decided), and what is asked of other backends. Never decides anything.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from schemas.actions import ActionEvent
 from schemas.escalation import LadderEvent
 from schemas.vocabulary import Role
 from services.escalation.core.deadlines import Deadline, deadlines, next_due, wake_at
 from services.escalation.core.policy import Policy
+from services.escalation.core.staffing import Staffing, everybody_is_there
 from services.escalation.core.state import LadderState, write_state
 
 
@@ -28,6 +30,7 @@ class Outcome(StrEnum):
     FIRED = "fired"
     HELD = "held"
     AFTER_END = "after_end"
+    ALREADY_ANSWERED = "already_answered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,10 @@ class Decision:
     firings: tuple[Firing, ...] = ()
     waiting: tuple[Deadline, ...] = ()
     """Every deadline ahead, earliest first."""
+    requests: tuple[ActionEvent, ...] = ()
+    """What other backends are asked to do, or no longer."""
+    absent_groups: tuple[str, ...] = ()
+    """The groups that were found to have nobody, as far as the decision asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,10 @@ class Turn:
     """Real milliseconds, where the trigger is a timer; else the domain's are taken."""
     silent: bool = False
     """Whether deadlines fire although the stream of cases has been silent for too long."""
+    staffing: Staffing = everybody_is_there
+    absent_groups: list[str] = field(default_factory=list)
     firings: list[Firing] = field(default_factory=list)
+    requests: list[ActionEvent] = field(default_factory=list)
     _emitted: list[_Emitted] = field(default_factory=list)
     _waiting: list[Deadline] | None = None
 
@@ -136,4 +146,6 @@ class Turn:
             outcome=outcome,
             firings=tuple(self.firings),
             waiting=tuple(waiting),
+            requests=tuple(self.requests),
+            absent_groups=tuple(self.absent_groups),
         )

@@ -25,6 +25,8 @@ class Why:
     offer: OfferRecord | None = None
     due_at: datetime | None = None
     text: str | None = None
+    passed: tuple[str, ...] = ()
+    """Rungs that were passed over on the way, because nobody was there."""
 
 
 def keep_undo(turn: Turn, rung: str, why: Why, offer_id: UUID | None) -> None:

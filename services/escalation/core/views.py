@@ -26,6 +26,7 @@ from services.escalation.core.policy import Policy, clock_budget
 from services.escalation.core.records import (
     ClockEnd,
     ClockRecord,
+    HolderRecord,
     OfferRecord,
     RungRecord,
 )
@@ -83,6 +84,8 @@ def ladder_view(state: LadderState, policy: Policy) -> dict[str, Any]:
         "path": policy.rungs[place.rung].path,
         "owner_group": place.owner_group,
         "holder": place.holder.model_dump(mode="json") if place.holder else None,
+        "brief": place.brief,
+        "assign_at": in_zone(place.assign_at, policy),
         "state": run_state(state).value,
         "stopped": state.stopped.value if state.stopped else None,
         "import_mode": state.import_mode.value if state.import_mode else None,
@@ -98,6 +101,14 @@ def ladder_view(state: LadderState, policy: Policy) -> dict[str, Any]:
         "next": _next_view(state, policy),
         "offers": [_offer_view(offer, state, policy) for offer in state.open_offers()],
         "history": [rung_view(record, policy) for record in state.history],
+        "holders": [_holder_view(record, policy) for record in state.holders],
+        "recused": list(state.recused),
+        "complained_about": list(state.complained_about),
+        "open_actions": [
+            {"action_id": str(record.id), "action": record.action.value, "state": record.state.value}
+            for record in state.actions
+            if record.open
+        ],
     }
 
 
@@ -156,7 +167,21 @@ def rung_view(record: RungRecord, policy: Policy) -> dict[str, Any]:
         "clock": record.clock,
         "due_at": in_zone(record.due_at, policy),
         "by_role": record.by_role.value,
+        "passed": list(record.passed),
         "retracted": record.retracted_by is not None,
+    }
+
+
+def _holder_view(record: HolderRecord, policy: Policy) -> dict[str, Any]:
+    return {
+        "staff_number": record.staff_number,
+        "episode": record.episode,
+        "rung": record.rung,
+        "visit": record.visit,
+        "since": in_zone(record.since, policy),
+        "reason": record.reason.value,
+        "until": in_zone(record.until, policy),
+        "left": record.left.value if record.left else None,
     }
 
 
