@@ -25,17 +25,22 @@ SETTINGS: Final = EscalationSettings
 STREAMS: Final = Streams(source="escalation", inputs=(CASES,), outputs=(ESCALATIONS, ACTIONS))
 _POLICIES_S: Final = 5.0
 """How soon a policy that another replica stored is known here."""
+_ROSTER_S: Final = 5.0
+"""How soon a change of the roster is known here whose notification was lost."""
 
 
-async def build(entities: Entities, settings: EscalationSettings) -> Parts:
-    """The routes, the logic and the loop, over a database that is migrated."""
+async def build(
+    entities: Entities, settings: EscalationSettings, staff: Staff | None = None
+) -> Parts:
+    """The routes, the logic and the loops, over a database that is migrated."""
     book = PolicyBook(load_pack(settings.packs_dir or DEFAULT_PACK))
     await book.open(entities.db)
-    staff = Staff(entities.sealer)
+    staff = staff or Staff(entities.sealer)
     given = settings.roster_file is not None
     roster = read_roster(settings.roster_file or EXAMPLE_ROSTER)
     async with entities.db.transaction() as connection:
         await staff.load(connection, roster, given=given)
+    await staff.refresh(entities.db)
     logic = LadderLogic(book)
     ladders = Ladders(entities, logic, staff, timedelta(seconds=settings.stale_after_s))
 
@@ -43,10 +48,16 @@ async def build(entities: Entities, settings: EscalationSettings) -> Parts:
         await book.refresh(entities.db)
         return _POLICIES_S
 
+    async def learn_roster() -> float:
+        await staff.refresh(entities.db)
+        return _ROSTER_S
+
+    hearing = BackgroundLoop("roster", learn_roster)
     return Parts(
         routers=build_routers(entities, ladders, staff),
         logic=logic,
-        loops=[BackgroundLoop("policies", learn_policies)],
+        loops=[BackgroundLoop("policies", learn_policies), hearing],
+        channels={"escalation_roster": hearing.wake.set},
     )
 
 

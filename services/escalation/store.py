@@ -122,6 +122,13 @@ async def queue(
     return await session.fetch(QUERIES["queue"], group, due, never, case_id, limit)
 
 
+async def loads(session: Session, staff_numbers: Iterable[str]) -> dict[str, int]:
+    """How many open cases each of these agents holds, those who hold none included."""
+    wanted = sorted(set(staff_numbers))
+    rows = await session.fetch(QUERIES["loads"], wanted)
+    return dict.fromkeys(wanted, 0) | {row["holder"]: row["held"] for row in rows}
+
+
 class PolicyBook:
     """The policies at hand, compiled: today's, and those that running cases are pinned to."""
 

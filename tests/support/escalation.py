@@ -25,8 +25,10 @@ from schemas.vocabulary import Status
 from schemas.wire import Wire
 from services.escalation.app import STREAMS, build
 from services.escalation.settings import EscalationSettings
+from services.escalation.staff import Staff
 from services.escalation.store import MIGRATIONS
 from services.kit import http
+from services.kit.blueprint import Parts
 from services.kit.consumer import Consumer
 from services.kit.entities import Decision
 from services.kit.migrate import migrate
@@ -58,6 +60,8 @@ class Escalation:
     client: httpx.AsyncClient
     consumer: Consumer
     timers: Timers
+    staff: Staff
+    parts: Parts
     digest: str
     _sent: int = field(default=0)
 
@@ -179,7 +183,8 @@ async def escalation(dsns: Mapping[str, str], **settings: Any) -> AsyncIterator[
             kafka_bootstrap="nowhere:1",
             **settings,
         )
-        parts = await build(found, wanted)
+        staff = Staff(found.sealer)
+        parts = await build(found, wanted, staff)
         assert parts.logic is not None
         app = FastAPI()
         http.install(app)
@@ -191,4 +196,4 @@ async def escalation(dsns: Mapping[str, str], **settings: Any) -> AsyncIterator[
         digest = load_pack(wanted.packs_dir or DEFAULT_PACK).digest
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://escalation") as client:
-            yield Escalation(found, writer, client, consumer, timers, digest)
+            yield Escalation(found, writer, client, consumer, timers, staff, parts, digest)
