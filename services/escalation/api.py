@@ -132,6 +132,7 @@ def _agents(entities: Entities, staff: Staff) -> APIRouter:
         agent = body.named(staff_number)
         async with entities.db.transaction() as connection:
             await staff.put_agent(connection, agent)
+        await staff.refresh(entities.db)
         return agent
 
     return router
@@ -150,7 +151,9 @@ def _groups(entities: Entities, staff: Staff) -> APIRouter:
         """Write one group."""
         _check_named(body.name, group, "/name")
         named = body.named(group)
-        await staff.put_group(entities.db, named)
+        async with entities.db.transaction() as connection:
+            await staff.put_group(connection, named)
+        await staff.refresh(entities.db)
         return named
 
     return router

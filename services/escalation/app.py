@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from schemas.topics import ACTIONS, CASES, ESCALATIONS, STREAM_CONTROL, TOPICS
+from schemas.topics import ACTIONS, ACTIONS_ANSWERED, CASES, ESCALATIONS, STREAM_CONTROL, TOPICS
 from schemas.wire import Wire
+from services.escalation.answers import AnswersConsumer
 from services.escalation.api import build_routers
 from services.escalation.handlers import LadderLogic
 from services.escalation.ladders import Ladders
+from services.escalation.relief import Relief
 from services.escalation.settings import EscalationSettings
 from services.escalation.staff import EXAMPLE_ROSTER, Staff, read_roster
 from services.escalation.store import MIGRATIONS, PolicyBook
@@ -25,10 +27,12 @@ SETTINGS: Final = EscalationSettings
 STREAMS: Final = Streams(source="escalation", inputs=(CASES,), outputs=(ESCALATIONS, ACTIONS))
 _POLICIES_S: Final = 5.0
 """How soon a policy that another replica stored is known here."""
+_ROSTER_S: Final = 5.0
+"""How soon a change of the roster is known here whose notification was lost."""
 
 
 async def build(entities: Entities, settings: EscalationSettings) -> Parts:
-    """The routes, the logic and the loop, over a database that is migrated."""
+    """The routes, the logic and the loops, over a database that is migrated."""
     book = PolicyBook(load_pack(settings.packs_dir or DEFAULT_PACK))
     await book.open(entities.db)
     staff = Staff(entities.sealer)
@@ -36,17 +40,30 @@ async def build(entities: Entities, settings: EscalationSettings) -> Parts:
     roster = read_roster(settings.roster_file or EXAMPLE_ROSTER)
     async with entities.db.transaction() as connection:
         await staff.load(connection, roster, given=given)
-    logic = LadderLogic(book)
-    ladders = Ladders(entities, logic, staff, timedelta(seconds=settings.stale_after_s))
+    await staff.refresh(entities.db)
+    logic = LadderLogic(book, staff)
+    stale_after = timedelta(seconds=settings.stale_after_s)
+    ladders = Ladders(entities, logic, stale_after)
+    relief = Relief(entities, logic)
+    relieving = BackgroundLoop("relief", relief.step)
 
     async def learn_policies() -> float:
         await book.refresh(entities.db)
         return _POLICIES_S
 
+    async def learn_roster() -> float:
+        await staff.refresh(entities.db)
+        relieving.wake.set()
+        return _ROSTER_S
+
+    hearing = BackgroundLoop("roster", learn_roster)
     return Parts(
         routers=build_routers(entities, ladders, staff),
         logic=logic,
-        loops=[BackgroundLoop("policies", learn_policies)],
+        foreign=AnswersConsumer(logic, stale_after),
+        loops=[BackgroundLoop("policies", learn_policies), hearing, relieving],
+        busy=relief.busy,
+        channels={"escalation_roster": hearing.wake.set},
     )
 
 
@@ -60,7 +77,7 @@ def blueprint(settings: EscalationSettings) -> Blueprint:
         name="escalation",
         title="Recourse escalation: ladders, clocks, queues and the roster",
         streams=STREAMS,
-        foreign_topics=(),
+        foreign_topics=(ACTIONS_ANSWERED,),
         control_topic=STREAM_CONTROL,
         readers={row.name: row.readers for row in TOPICS if row.writer == "escalation"},
         codec=Wire(),

@@ -110,7 +110,11 @@ class LadderLogic:
     async def give_out(self, unit: Unit, decided: Sequence[Decided]) -> list[Decided]:
         """Decide who is given the cases that seek a holder now."""
         latest = {each.entity.id: each for each in decided}
-        seeking = [each for each in latest.values() if _seeks_now(each, unit)]
+        seeking = [
+            each
+            for each in latest.values()
+            if seeks_holder(each.decision.effects.decision.state, unit.now_for(each.entity))
+        ]
         if not seeking:
             return []
         groups = {each.decision.effects.decision.state.place.owner_group for each in seeking}
@@ -122,8 +126,8 @@ class LadderLogic:
     def _give_out(
         self, unit: Unit, entity: Entity, roster: Roster, loads: dict[str, int]
     ) -> Decided:
-        state = read_state(entity.state or b"")
-        order = find_holder(state, self.pinned(state.policy.digest), roster, loads, unit.now)
+        state, now = read_state(entity.state or b""), unit.now_for(entity)
+        order = find_holder(state, self.pinned(state.policy.digest), roster, loads, now)
         if order.staff_number is not None:
             loads[order.staff_number] = loads.get(order.staff_number, 0) + 1
         return self.obey(unit, entity, order)
@@ -178,12 +182,6 @@ def for_kit(
         held_until=engine.held_until(decision.state, policy),
         effects=Effects(decision, entry),
     )
-
-
-def _seeks_now(decided: Decided, unit: Unit) -> bool:
-    state: LadderState = decided.decision.effects.decision.state
-    assign_at = state.place.assign_at
-    return seeks_holder(state) and assign_at is not None and assign_at <= unit.now_for(decided.entity)
 
 
 def unchanged(entity: Entity) -> Decision:

@@ -68,14 +68,29 @@ SELECT digest, name, version, stored_at FROM policy ORDER BY stored_at DESC, dig
 -- One policy, whole.
 SELECT document FROM policy WHERE digest = $1
 
+-- name: touch_roster
+-- Begin a change of the roster: one at a time, and every replica hears of it at commit.
+WITH touched AS (UPDATE roster_state SET version = version + 1, given = given OR $1)
+SELECT pg_notify(current_schema() || '_roster', '')
+
+-- name: roster_state
+-- Whether the roster changed, whose it is, and which file it was last taken from.
+SELECT version, given, file FROM roster_state
+
+-- name: note_roster_file
+-- A file was taken in.
+UPDATE roster_state SET file = $1
+
 -- name: put_agent
 -- One agent, new or changed; an agent that the operator has given is never made an example again.
-INSERT INTO agent (staff_number, name, groups, languages, skills, supervisor, absent, given)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO agent (staff_number, name, groups, languages, skills, supervisor, absent, absences,
+    working_hours, given)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (staff_number) DO UPDATE SET name = excluded.name, groups = excluded.groups,
     languages = excluded.languages, skills = excluded.skills, supervisor = excluded.supervisor,
-    absent = excluded.absent, given = true
-WHERE excluded.given
+    absent = excluded.absent, absences = excluded.absences,
+    working_hours = excluded.working_hours, given = excluded.given
+WHERE excluded.given OR NOT agent.given
 
 -- name: drop_examples
 -- The agents that Recourse ships give way to a roster of the operator's own.
@@ -83,19 +98,23 @@ DELETE FROM agent WHERE NOT given
 
 -- name: agent
 -- One agent.
-SELECT staff_number, name, groups, languages, skills, supervisor, absent FROM agent
-WHERE staff_number = $1
+SELECT staff_number, name, groups, languages, skills, supervisor, absent, absences, working_hours
+FROM agent WHERE staff_number = $1
 
 -- name: agents
 -- Agents after the cursor, of one group if it is named.
-SELECT staff_number, name, groups, languages, skills, supervisor, absent FROM agent
-WHERE staff_number > $1 AND ($2::text IS NULL OR $2 = ANY(groups))
+SELECT staff_number, name, groups, languages, skills, supervisor, absent, absences, working_hours
+FROM agent WHERE staff_number > $1 AND ($2::text IS NULL OR $2 = ANY(groups))
 ORDER BY staff_number LIMIT $3
 
--- name: known_agents
--- Those of these agents that the roster has; the last column says whether it is the operator's.
-SELECT a.staff_number, a.name, r.given FROM (SELECT EXISTS (SELECT FROM agent WHERE given) AS given) r
-LEFT JOIN agent a ON a.staff_number = ANY($1::text[])
+-- name: all_agents
+-- Everybody, for the roster in memory.
+SELECT staff_number, name, groups, languages, skills, supervisor, absent, absences, working_hours
+FROM agent
+
+-- name: loads
+-- How many open cases each of these agents holds; those who hold none are left out.
+SELECT holder, count(*) AS held FROM queue WHERE holder = ANY($1::text[]) GROUP BY holder
 
 -- name: put_group
 -- One group, new or changed.
@@ -105,6 +124,10 @@ ON CONFLICT (name) DO UPDATE SET title = excluded.title, supervisor = excluded.s
 -- name: group
 -- One group.
 SELECT name, title, supervisor FROM staff_group WHERE name = $1
+
+-- name: all_groups
+-- Every group, for the roster in memory.
+SELECT name, title, supervisor FROM staff_group
 
 -- name: add_entries
 -- Decisions, in the order in which they were made.

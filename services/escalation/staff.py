@@ -1,20 +1,20 @@
-"""The roster in the database: agents and groups, by file or by API.
+"""The roster in the database and, for decisions, in memory: agents and groups, by file or by API.
 
-Owns the tables `agent` and `staff_group`. Names of agents are personal data: they rest sealed,
-bound to their staff number.
+Owns the tables `agent`, `staff_group` and `roster_state`. Names of agents are personal data: they
+rest sealed, bound to their staff number.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from schemas.pack_checks import PackProblem
-from services.escalation.core.roster import Agent, Group, KnownAgents, RosterFile
+from services.escalation.core.roster import Agent, Group, Roster, RosterFile
 from services.escalation.store import QUERIES, Session
 from services.kit.sealing import Sealer
 from services.packs import DEFAULT_PACK, read_yaml
@@ -33,24 +33,70 @@ def read_roster(file: Path) -> RosterFile:
 
 
 class Staff:
-    """The roster of one installation."""
+    """The roster of one installation.
+
+    `roster` is what this process knows of it, whole: decisions read it without asking the
+    database. It is refreshed after each change made here, and soon after one made elsewhere.
+    """
 
     def __init__(self, sealer: Sealer) -> None:
+        self.roster = Roster()
         self._sealer = sealer
+        self._version: int | None = None
+        self._seen: dict[str, tuple[Any, Agent]] = {}
+        self._refreshing = asyncio.Lock()
+
+    async def refresh(self, session: Session) -> None:
+        """Take the roster anew if it has changed; of one that has not, one small row is read."""
+        async with self._refreshing:
+            state = await session.fetchrow(QUERIES["roster_state"])
+            # Read before the rows: a change that comes between is then seen once more, never lost.
+            if state["version"] == self._version:
+                return
+            rows = await session.fetch(QUERIES["all_agents"])
+            groups = [_group(row) for row in await session.fetch(QUERIES["all_groups"])]
+            # Thousands of agents take a while to read; of those only who changed is read again.
+            self._seen = {row["staff_number"]: (row, self._seen_agent(row)) for row in rows}
+            self.roster = Roster(
+                agents={number: agent for number, (_, agent) in self._seen.items()},
+                groups={group.name: group for group in groups},
+                binding=state["given"],
+            )
+            self._version = state["version"]
 
     async def load(self, session: Session, roster: RosterFile, *, given: bool) -> None:
-        """Take a roster in; one that the operator gives replaces the example, for good."""
-        if not given and (await self.known(session, ())).binding:
-            return
-        for agent in roster.agents:
-            await self.put_agent(session, agent, given=given)
-        for group in roster.groups:
-            await self.put_group(session, group)
+        """Take a roster in; one that the operator gives replaces the example, for good.
 
-    async def put_agent(self, session: Session, agent: Agent, *, given: bool = True) -> None:
-        """Write one agent."""
+        A file that was taken in already is left alone: what was changed since by API stays.
+        """
+        digest = self._sealer.blind("roster file", roster.model_dump_json(exclude_defaults=True))
+        state = await session.fetchrow(QUERIES["roster_state"])
+        if state["file"] == digest or (state["given"] and not given):
+            return
+        await self._begin(session, given=given)
+        for agent in roster.agents:
+            await self._write(session, agent, given=given)
+        for group in roster.groups:
+            await self._write_group(session, group)
+        await session.execute(QUERIES["note_roster_file"], digest)
+
+    async def put_agent(self, session: Session, agent: Agent) -> None:
+        """Write one agent, in a transaction; from the first one on, the roster binds."""
+        await self._begin(session, given=True)
+        await self._write(session, agent, given=True)
+
+    async def put_group(self, session: Session, group: Group) -> None:
+        """Write one group, in a transaction."""
+        await self._begin(session, given=False)
+        await self._write_group(session, group)
+
+    async def _begin(self, session: Session, *, given: bool) -> None:
+        await session.execute(QUERIES["touch_roster"], given)
         if given:
             await session.execute(QUERIES["drop_examples"])
+
+    async def _write(self, session: Session, agent: Agent, *, given: bool) -> None:
+        hours = agent.working_hours
         await session.execute(
             QUERIES["put_agent"],
             agent.staff_number,
@@ -60,8 +106,14 @@ class Staff:
             list(agent.skills),
             agent.supervisor,
             agent.absent,
+            json.dumps([absence.model_dump(mode="json") for absence in agent.absences]),
+            None if hours is None else hours.model_dump_json(exclude_defaults=True),
             given,
         )
+
+    async def _write_group(self, session: Session, group: Group) -> None:
+        title = json.dumps(group.title, ensure_ascii=False)
+        await session.execute(QUERIES["put_group"], group.name, title, group.supervisor)
 
     async def agent(self, session: Session, staff_number: str) -> Agent | None:
         """One agent; None when the roster has none of this number."""
@@ -75,31 +127,33 @@ class Staff:
         rows = await session.fetch(QUERIES["agents"], after, group, limit)
         return [self._agent(row) for row in rows]
 
-    async def known(self, session: Session, staff_numbers: Iterable[str]) -> KnownAgents:
-        """What the roster says of these staff numbers, and whether it binds."""
-        rows = await session.fetch(QUERIES["known_agents"], sorted(set(staff_numbers)))
-        names = {row["staff_number"]: self._name(row) for row in rows if row["staff_number"]}
-        return KnownAgents(names, binding=any(row["given"] for row in rows))
-
-    async def put_group(self, session: Session, group: Group) -> None:
-        """Write one group."""
-        title = json.dumps(group.title, ensure_ascii=False)
-        await session.execute(QUERIES["put_group"], group.name, title, group.supervisor)
-
     async def group(self, session: Session, name: str) -> Group | None:
         """One group; None when the roster has none of this name."""
         row = await session.fetchrow(QUERIES["group"], name)
-        if row is None:
-            return None
-        title = json.loads(row["title"])
-        return Group(name=row["name"], title=title, supervisor=row["supervisor"])
+        return None if row is None else _group(row)
+
+    def _seen_agent(self, row: Any) -> Agent:
+        before = self._seen.get(row["staff_number"])
+        return before[1] if before is not None and before[0] == row else self._agent(row)
 
     def _agent(self, row: Any) -> Agent:
-        fields = {name: row[name] for name in Agent.model_fields if name != "name"}
-        return Agent.model_validate({**fields, "name": self._name(row)})
+        hours = row["working_hours"]
+        return Agent.model_validate(
+            {
+                **dict(row),
+                "name": self._name(row),
+                "absences": json.loads(row["absences"]),
+                "working_hours": None if hours is None else json.loads(hours),
+            }
+        )
 
     def _name(self, row: Any) -> str:
         return self._sealer.open_raw(row["name"], _bound(row["staff_number"])).decode()
+
+
+def _group(row: Any) -> Group:
+    title = json.loads(row["title"])
+    return Group(name=row["name"], title=title, supervisor=row["supervisor"])
 
 
 def _bound(staff_number: str) -> bytes:

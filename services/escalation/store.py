@@ -142,6 +142,13 @@ async def cases_of_actions(session: Session, action_ids: Iterable[UUID]) -> dict
     return {row["action_id"]: row["case_id"] for row in rows}
 
 
+async def loads(session: Session, staff_numbers: Iterable[str]) -> dict[str, int]:
+    """How many open cases each of these agents holds, those who hold none included."""
+    wanted = sorted(set(staff_numbers))
+    rows = await session.fetch(QUERIES["loads"], wanted)
+    return dict.fromkeys(wanted, 0) | {row["holder"]: row["held"] for row in rows}
+
+
 class PolicyBook:
     """The policies at hand, compiled: today's, and those that running cases are pinned to."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID, uuid5
 
 import structlog
+
 from schemas.report import (
     FOREIGN_REPORTS,
     Actor,

@@ -23,7 +23,7 @@ from schemas.pack_clocks import Budget
 from schemas.vocabulary import RungReason, Severity, Side
 from services.escalation.core.assigning import Relieve, find_holder, seeks_holder
 from services.escalation.core.commands import CommandRefusedError
-from services.escalation.core.deadlines import deadlines, is_paused
+from services.escalation.core.deadlines import DeadlineKind, deadlines, is_paused
 from services.escalation.core.policy import Policy, compile_policy
 from services.escalation.core.records import OfferState, RungRecord
 from services.escalation.core.replay import replay
@@ -259,8 +259,7 @@ class LadderMachine(RuleBasedStateMachine):
     def _give_out(self) -> None:
         """What the shell does in the same transaction: whoever seeks a holder is given one."""
         state = self.ladder.state
-        assign_at = state.place.assign_at
-        if seeks_holder(state) and assign_at is not None and assign_at <= self.ladder.now:
+        if seeks_holder(state, self.ladder.now):
             found = find_holder(state, self.ladder.policy, ROSTER, {}, self.ladder.now)
             self.ladder.order(found, found.staff_number)
 
@@ -320,14 +319,10 @@ class LadderMachine(RuleBasedStateMachine):
         if state.held_since is None and self.ladder.decisions[-1].wake_at is not None:
             ahead = deadlines(state, self.ladder.policy)
             due = [found for found in ahead if found.at <= self.ladder.now]
-            paused = [
-                found
-                for found in due
-                if found.position < len(state.clocks)
-                and is_paused(state.clocks[found.position], state)
-                and found.kind.name == "CLOCK"
+            clocks = [
+                state.clocks[each.position] for each in due if each.kind is DeadlineKind.CLOCK
             ]
-            assert paused == []
+            assert not any(is_paused(clock, state) for clock in clocks)
 
     @invariant()
     def nothing_happens_after_the_end(self) -> None:

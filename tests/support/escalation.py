@@ -24,9 +24,12 @@ from schemas.topics import STREAM_CONTROL
 from schemas.vocabulary import Status
 from schemas.wire import Wire
 from services.escalation.app import STREAMS, build
+from services.escalation.handlers import LadderLogic
 from services.escalation.settings import EscalationSettings
+from services.escalation.staff import Staff
 from services.escalation.store import MIGRATIONS
 from services.kit import http
+from services.kit.blueprint import Parts
 from services.kit.consumer import Consumer
 from services.kit.entities import Decision
 from services.kit.migrate import migrate
@@ -58,6 +61,8 @@ class Escalation:
     client: httpx.AsyncClient
     consumer: Consumer
     timers: Timers
+    staff: Staff
+    parts: Parts
     digest: str
     _sent: int = field(default=0)
 
@@ -180,15 +185,16 @@ async def escalation(dsns: Mapping[str, str], **settings: Any) -> AsyncIterator[
             **settings,
         )
         parts = await build(found, wanted)
-        assert parts.logic is not None
+        assert isinstance(parts.logic, LadderLogic)
         app = FastAPI()
         http.install(app)
         for router in parts.routers:
             app.include_router(router)
-        reader = Reader("", frozenset({"cases"}), frozenset(), STREAM_CONTROL, Wire())
-        consumer = Consumer("escalation", found, reader, parts.logic)
+        reader = Reader("", ("cases",), ("actions-answered",), STREAM_CONTROL, Wire())
+        consumer = Consumer("escalation", found, reader, parts.logic, parts.foreign)
         timers = Timers(found, parts.logic, stale_after_s=5)
         digest = load_pack(wanted.packs_dir or DEFAULT_PACK).digest
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://escalation") as client:
-            yield Escalation(found, writer, client, consumer, timers, digest)
+            staff = parts.logic.staff
+            yield Escalation(found, writer, client, consumer, timers, staff, parts, digest)

@@ -48,9 +48,10 @@ FULL_RETRY: Final = timedelta(minutes=5)
 _NOT_SPOKEN_OF: Final = frozenset({NobodyReason.ROSTER_DOES_NOT_BIND, NobodyReason.NOBODY_LISTED})
 
 
-def seeks_holder(state: LadderState) -> bool:
-    """Whether somebody is to be looked for, now or later."""
-    return state.stopped is None and state.place.assign_at is not None
+def seeks_holder(state: LadderState, now: datetime) -> bool:
+    """Whether somebody is to be looked for now."""
+    assign_at = state.place.assign_at
+    return state.stopped is None and assign_at is not None and assign_at <= now
 
 
 def find_holder(

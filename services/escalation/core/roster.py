@@ -1,13 +1,15 @@
 """The people at the operator, as the ladder needs to know them.
 
-Owns: the models of agents and groups, and whether a staff number may hold a case. Names are
-personal data: they rest sealed.
+Owns: the models of agents and groups, the whole roster as one immutable value, and whether a
+staff number may hold a case. Names are personal data: they rest sealed. Who is there when is
+`availability`'s business.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -16,6 +18,7 @@ from schemas.event import Model
 from schemas.pack_clocks import Name
 from schemas.report import Actor, Identifier, Locale, ShortText
 from schemas.vocabulary import Role
+from services.escalation.core.working_hours import Absence, WorkingHours
 
 _STAFF: Final = frozenset({Role.AGENT, Role.SUPERVISOR})
 
@@ -27,10 +30,16 @@ class _AgentFields(Model):
     skills: Annotated[tuple[ShortText, ...], Field(max_length=50)] = ()
     supervisor: Identifier | None = None
     absent: bool = False
+    absences: Annotated[tuple[Absence, ...], Field(max_length=200)] = ()
+    working_hours: WorkingHours | None = None
 
 
 class Agent(_AgentFields):
-    """One agent. `absent` agents keep their place but are handed nothing new."""
+    """One agent. `absent` agents keep their place but are handed nothing new.
+
+    `absent` is open-ended and holds at once, `absences` are known beforehand. Without
+    `working_hours` an agent counts as there around the clock.
+    """
 
     staff_number: Identifier
 
@@ -83,10 +92,53 @@ class KnownAgents:
 
     names: Mapping[str, str] = field(default_factory=dict)
     binding: bool = False
+    absent: frozenset[str] = frozenset()
+    replayed: bool = False
+    """Whether a command is obeyed again that was legal: what is private is not checked again."""
 
     def knows(self, staff_number: str) -> bool:
         """Whether this agent may hold a case."""
         return not self.binding or staff_number in self.names
+
+
+@dataclass(frozen=True)
+class Roster:
+    """Everybody at one instant; a change makes another. `binding` as in `KnownAgents`."""
+
+    agents: Mapping[str, Agent] = field(default_factory=dict)
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    binding: bool = False
+
+    def agent(self, staff_number: str) -> Agent | None:
+        """The agent of a staff number."""
+        return self.agents.get(staff_number)
+
+    def members(self, group: str) -> tuple[Agent, ...]:
+        """The agents of a group, by staff number."""
+        return self._members.get(group, ())
+
+    def supervised_by(self, staff_number: str) -> tuple[str, ...]:
+        """The groups that somebody answers for: as the group says, or one of its agents."""
+        return tuple(sorted(self._supervised.get(staff_number, ())))
+
+    @cached_property
+    def _members(self) -> Mapping[str, tuple[Agent, ...]]:
+        found: dict[str, list[Agent]] = {}
+        for _, agent in sorted(self.agents.items()):
+            for group in set(agent.groups):
+                found.setdefault(group, []).append(agent)
+        return {group: tuple(agents) for group, agents in found.items()}
+
+    @cached_property
+    def _supervised(self) -> Mapping[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for group in self.groups.values():
+            if group.supervisor is not None:
+                found.setdefault(group.supervisor, set()).add(group.name)
+        for agent in self.agents.values():
+            if agent.supervisor is not None:
+                found.setdefault(agent.supervisor, set()).update(agent.groups)
+        return found
 
 
 def remembered_as(by: Actor) -> str:

@@ -105,7 +105,11 @@ def ladder_view(state: LadderState, policy: Policy) -> dict[str, Any]:
         "recused": list(state.recused),
         "complained_about": list(state.complained_about),
         "open_actions": [
-            {"action_id": str(record.id), "action": record.action.value, "state": record.state.value}
+            {
+                "action_id": str(record.id),
+                "action": record.action.value,
+                "state": record.state.value,
+            }
             for record in state.actions
             if record.open
         ],
