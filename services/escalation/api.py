@@ -45,7 +45,12 @@ def build_routers(entities: Entities, ladders: Ladders, staff: Staff) -> list[AP
 
 def _ladders(entities: Entities, ladders: Ladders) -> APIRouter:
     router = APIRouter(prefix="/v1/ladders", tags=["ladders"])
+    _add_ladder_reads(router, entities, ladders)
+    _add_ladder_commands(router, entities, ladders)
+    return router
 
+
+def _add_ladder_reads(router: APIRouter, entities: Entities, ladders: Ladders) -> None:
     @router.get("/{case_id}")
     async def read_ladder(case_id: UUID, after: After = None) -> dict[str, Any]:
         """Where a case stands; waits until the case is known here, and for `after`."""
@@ -70,6 +75,8 @@ def _ladders(entities: Entities, ladders: Ladders) -> APIRouter:
         await wait_until(entities, case_id, after)
         return await ladders.export(case_id)
 
+
+def _add_ladder_commands(router: APIRouter, entities: Entities, ladders: Ladders) -> None:
     @router.post("/{case_id}/commands")
     async def order(
         request: Request,
@@ -85,8 +92,6 @@ def _ladders(entities: Entities, ladders: Ladders) -> APIRouter:
             return Answer(200, view, subject=entity.subject)
 
         return await run_once(request, entities, work)
-
-    return router
 
 
 def _queues(ladders: Ladders) -> APIRouter:

@@ -34,8 +34,14 @@ def test_a_journal_replayed_gives_the_same_decisions_and_ids(story: list[tuple[s
 
 
 def without_texts(state: LadderState) -> dict[str, Any]:
+    extension = {"extensions": {"__all__": {"reason"}}}
     return state.model_dump(
-        exclude={"pauses": {"__all__": {"text"}}, "place": {"holder"}, "undos": True}
+        exclude={
+            "pauses": {"__all__": {"text"}},
+            "place": {"holder", "brief"},
+            "clocks": {"__all__": extension},
+            "undos": True,
+        }
     )
 
 

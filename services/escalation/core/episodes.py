@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 
 from schemas.escalation import LadderStarted
 from schemas.pack_clocks import resumable
-from schemas.vocabulary import RungReason, StopReason
+from schemas.vocabulary import HolderReason, RungReason, StopReason
 from services.escalation.core.climbing import rungs_from, say_nobody, staffed_rung
+from services.escalation.core.holders import left_behind
 from services.escalation.core.ladder import entered, stand_on, stop
 from services.escalation.core.records import RungRecord
 from services.escalation.core.timekeeping import start_rule
@@ -36,9 +37,10 @@ def begin_episode(
     state.visits, state.undos = {}, []
     state.started_at = started_at
     state.stopped = state.stopped_at = state.held_since = None
-    place = _entry(turn, reason)
+    place, holder = _entry(turn, reason), state.place.holder
     stand_on(turn, place.rung)
     turn.emit(LadderStarted, policy=state.policy, started_at=started_at, reason=reason)
+    left_behind(turn, holder, HolderReason.RUNG_LEFT)
     say_nobody(turn, place.why.passed)
     entered(turn, None, place.why)
     for rule in turn.policy.lane(state.lane).clocks:

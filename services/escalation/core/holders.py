@@ -37,17 +37,7 @@ def give_to(turn: Turn, holder: Holder, reason: HolderReason, brief: str | None 
     previous = place.holder
     _end_holding(turn, reason)
     place.holder, place.brief, place.assign_at = holder, brief, None
-    turn.state.holders.append(
-        HolderRecord(
-            staff_number=holder.staff_number,
-            episode=turn.state.episode,
-            rung=place.rung,
-            visit=place.visit,
-            since=turn.now,
-            reason=reason,
-        )
-    )
-    del turn.state.holders[:-KEPT_HOLDERS]
+    _begin_record(turn, holder, reason)
     _tell(turn, previous, reason, brief)
     start_rung_clock(turn, HOLDER_CLOCK, turn.policy.rungs[place.rung].silent_after)
 
@@ -81,6 +71,17 @@ def left_behind(turn: Turn, previous: Holder | None, reason: HolderReason) -> No
         _tell(turn, previous, reason, None)
 
 
+def came_back(turn: Turn, lost: Holder | None) -> None:
+    """The case is back where it was before a rung was taken back, and so is its holder."""
+    holder = turn.state.place.holder
+    if holder == lost:
+        return
+    _end_records(turn, HolderReason.RETRACTED)
+    if holder is not None:
+        _begin_record(turn, holder, HolderReason.RETRACTED)
+    _tell(turn, lost, HolderReason.RETRACTED, None)
+
+
 def seek(turn: Turn) -> None:
     """Has somebody looked for, where the rung gives cases to people."""
     if turn.policy.rungs[turn.state.place.rung].assign is not None:
@@ -100,6 +101,21 @@ def _stale_eyes(state: LadderState, policy: Policy, rung: str) -> Iterable[str]:
         for record in state.holders
         if record.episode == state.episode and record.rung != rung
     )
+
+
+def _begin_record(turn: Turn, holder: Holder, reason: HolderReason) -> None:
+    place = turn.state.place
+    turn.state.holders.append(
+        HolderRecord(
+            staff_number=holder.staff_number,
+            episode=turn.state.episode,
+            rung=place.rung,
+            visit=place.visit,
+            since=turn.now,
+            reason=reason,
+        )
+    )
+    del turn.state.holders[:-KEPT_HOLDERS]
 
 
 def _end_holding(turn: Turn, reason: HolderReason) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from schemas.escalation import RungRetracted
 from schemas.vocabulary import RungReason
 from services.escalation.core.deadlines import due_of
+from services.escalation.core.holders import came_back
 from services.escalation.core.records import (
     ClockRecord,
     OfferState,
@@ -59,6 +60,7 @@ def _still_due(trial: Turn, undo: Undo) -> bool:
 
 
 def _retract(turn: Turn, position: int) -> None:
+    holder = turn.state.place.holder
     for undo in reversed(turn.state.undos[position:]):
         _restore(turn.state, undo)
         for entered in turn.state.history:
@@ -72,6 +74,7 @@ def _retract(turn: Turn, position: int) -> None:
             because_of=turn.cause,
         )
     turn.state.undos = turn.state.undos[:position]
+    came_back(turn, holder)
 
 
 def _is_fired(entered: RungRecord, state: LadderState, undo: Undo) -> bool:

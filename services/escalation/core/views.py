@@ -83,9 +83,7 @@ def ladder_view(state: LadderState, policy: Policy) -> dict[str, Any]:
         "visit": place.visit,
         "path": policy.rungs[place.rung].path,
         "owner_group": place.owner_group,
-        "holder": place.holder.model_dump(mode="json") if place.holder else None,
-        "brief": place.brief,
-        "assign_at": in_zone(place.assign_at, policy),
+        **_people_view(state, policy),
         "state": run_state(state).value,
         "stopped": state.stopped.value if state.stopped else None,
         "import_mode": state.import_mode.value if state.import_mode else None,
@@ -101,9 +99,6 @@ def ladder_view(state: LadderState, policy: Policy) -> dict[str, Any]:
         "next": _next_view(state, policy),
         "offers": [_offer_view(offer, state, policy) for offer in state.open_offers()],
         "history": [rung_view(record, policy) for record in state.history],
-        "holders": [_holder_view(record, policy) for record in state.holders],
-        "recused": list(state.recused),
-        "complained_about": list(state.complained_about),
         "open_actions": [
             {
                 "action_id": str(record.id),
@@ -113,6 +108,19 @@ def ladder_view(state: LadderState, policy: Policy) -> dict[str, Any]:
             for record in state.actions
             if record.open
         ],
+    }
+
+
+def _people_view(state: LadderState, policy: Policy) -> dict[str, Any]:
+    """Who has the case, who had it, and who never will."""
+    place = state.place
+    return {
+        "holder": place.holder.model_dump(mode="json") if place.holder else None,
+        "brief": place.brief,
+        "assign_at": in_zone(place.assign_at, policy),
+        "holders": [_holder_view(record, policy) for record in state.holders],
+        "recused": list(state.recused),
+        "complained_about": list(state.complained_about),
     }
 
 
