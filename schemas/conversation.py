@@ -41,7 +41,6 @@ class CustomerAnswered(CaseEvent):
 
     names: tuple[str, ...] = ()
     missing_facts: tuple[str, ...] = ()
-    complained_about: tuple[str, ...] = ()
     facts: Annotated[dict[str, Any], PRIVATE] = {}
 
 

@@ -166,7 +166,10 @@ class Ladder:
         """Wakes the case at every instant it asks for, as the clock moves to `when`."""
         until = at(when)
         while self.wake_at is not None and self.wake_at <= until:
+            before = self.document
             self.wake()
+            if self.document == before:
+                break  # what is due is nobody's but the roster's: see `order`
         self.now = max(self.now, until)
 
     def command(

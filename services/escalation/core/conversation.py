@@ -122,7 +122,7 @@ def _names(event: CaseEvent) -> frozenset[str]:
 
 
 def _answer_clocks(turn: Turn, names: frozenset[str], *, restarts: bool) -> None:
-    if AGENT_SPOKE in names:
+    if restarts and AGENT_SPOKE in names:
         _hear_holder(turn)
     for rule in turn.policy.lane(turn.state.lane).clocks:
         record = turn.state.clock(rule.name)

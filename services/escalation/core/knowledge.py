@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from schemas.case import CaseClassified, CaseEvent, CaseOpened, FactsAdded, IdentityVerified
-from schemas.conversation import ConsentGiven, ConsentRevoked, CustomerAnswered
+from schemas.conversation import ConsentGiven, ConsentRevoked
 from schemas.report import Transaction
 from schemas.vocabulary import HolderReason
 from services.escalation.core.classifying import classify
@@ -32,8 +32,6 @@ def take_note(turn: Turn, event: CaseEvent) -> None:
             _learn_opening(turn, event)
         case FactsAdded():
             turn.state.known |= _of_transaction(event.transaction)
-            _learn_complaints(turn, event.complained_about)
-        case CustomerAnswered():
             _learn_complaints(turn, event.complained_about)
         case _:
             pass

@@ -120,6 +120,7 @@ def opening(report: Report, subject: UUID, policy: Policy) -> CaseOpened:
         amount=money.amount if money else None,
         currency=money.currency if money else None,
         missing_facts=facts.missing(policy.rule(found.category).facts, known),
+        complained_about=facts.complained_about(report.facts),
         source=report.source,
         external_id=report.external_id,
         customer=customer,

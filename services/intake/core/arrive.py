@@ -162,6 +162,7 @@ def _new_facts(case: Case, news: News, policy: Policy) -> Iterable[CaseEvent]:
         **said(case, _actor(case, news)),
         names=(*sorted(new), *(("transaction",) if changed else ())),
         missing_facts=_missing(after, policy),
+        complained_about=facts.complained_about(new),
         facts=new,
         transaction=changed,
     )

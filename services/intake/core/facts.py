@@ -5,6 +5,7 @@ Owns the meaning of a fact's dotted name. What the operator already holds is nev
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,8 +15,11 @@ from schemas.pack_clocks import Texts
 from schemas.report import Customer, Transaction
 from services.intake.core.state import Case
 
+_STAFF_NUMBER: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")
 EVIDENCE: Final = "evidence."
 UNNAMED: Final = "evidence"
+COMPLAINED_ABOUT: Final = "complained_about"
+"""The fact that names the agents whom the customer complains about, by staff number."""
 _UNKNOWN: Final[tuple[Any, ...]] = (None, "", [], {})
 
 
@@ -51,6 +55,17 @@ class Known:
                 return self.description
             case _:
                 return None
+
+
+def complained_about(told: Mapping[str, Any]) -> tuple[str, ...]:
+    """The staff numbers among some facts of agents who must not have the case.
+
+    They travel in clear, so only what looks like a staff number is taken for one; whatever else
+    somebody wrote there stays a fact like any other.
+    """
+    named = told.get(COMPLAINED_ABOUT)
+    texts = named if isinstance(named, list) else [named]
+    return tuple(text for text in texts if isinstance(text, str) and _STAFF_NUMBER.match(text))
 
 
 def evidence_fact(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.case import FactsAdded
 from schemas.report import Contact, EvidenceRef, Transaction
 from schemas.vocabulary import Role, Status
 from services.intake.core.arrive import News, arrive, at_impossible_time, spoke
@@ -120,3 +121,11 @@ def test_contact_numbers_go_on() -> None:
 
 def test_times_are_judged_against_now() -> None:
     assert at_impossible_time(NOW, "/occurred_at", NOW) is None
+
+
+def test_whom_the_customer_complains_about_is_said_in_clear() -> None:
+    opened = taken(arrive(open_case(), facts(complained_about="A1024"), POLICY, NOW))
+    (event,) = opened.events
+    assert isinstance(event, FactsAdded)
+    assert event.complained_about == ("A1024",)
+    assert "complained_about" in event.names

@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from schemas.pack import FactNeed
-from services.intake.core.facts import Known, explain, fact_of_unnamed, in_language, missing
+from services.intake.core.facts import (
+    Known,
+    complained_about,
+    explain,
+    fact_of_unnamed,
+    in_language,
+    missing,
+)
 from tests.support.cases import CONTACTED, RECEIPT, TRANSACTION_ID, open_case, report
 
 
@@ -94,3 +101,20 @@ def test_a_file_sent_before_proves_what_it_proved() -> None:
     file = {"fact": "payment_receipt", "sha256": "a" * 64, "media_type": "image/png"}
     case = open_case(evidence=[file])
     assert fact_of_unnamed(case, "a" * 64) == "evidence.payment_receipt"
+
+
+@pytest.mark.parametrize(
+    ("said", "numbers"),
+    [
+        ("A1024", ("A1024",)),
+        (["A1024", "B-7"], ("A1024", "B-7")),
+        ("the woman with the red coat", ()),
+        ("李四", ()),
+        (["A1024", 7, None], ("A1024",)),
+        (None, ()),
+        ({"staff": "A1024"}, ()),
+    ],
+)
+def test_only_staff_numbers_travel_in_clear(said: Any, numbers: tuple[str, ...]) -> None:
+    assert complained_about({"complained_about": said}) == numbers
+    assert complained_about({}) == ()
