@@ -245,6 +245,51 @@ async def test_offers_are_the_customers_to_take(desk: Desk) -> None:
     assert [offer["rung"] for offer in declined["offers"]] == ["regulator"]
 
 
+async def test_actions_are_asked_for_and_called_off(desk: Desk) -> None:
+    body = report_of("acting")
+    body["customer"] |= {"identity_verified": False}
+    opened = await desk.report(body)
+    case_id = opened["id"]
+    await desk.seen(case_id, opened["position"])
+    refused = await desk.try_ladder(case_id, "request_action", action="refund")
+    assert reason_of(refused) == "identity_unverified"
+    verified = await desk.case(case_id, "verify_identity", **BODIES["verify_identity"])
+    obeyed = await desk.try_ladder(
+        case_id, "request_action", after=verified["position"], action="refund"
+    )
+    assert obeyed.status_code == 200, obeyed.text
+    action_id = obeyed.json()["action_id"]
+    (action,) = (await desk.get(f"/v1/ladders/{case_id}/actions"))["items"]
+    assert (action["action_id"], action["action"], action["state"]) == (
+        action_id,
+        "refund",
+        "requested",
+    )
+    assert action["clock"]["state"] == "running"
+    assert action["parameters"]["transaction"] == "tx-acting"
+    again = await desk.try_ladder(case_id, "request_action", action="refund")
+    assert (reason_of(again), again.json()["action_id"]) == ("already_requested", action_id)
+    await desk.ladder(case_id, "cancel_action", action_id=action_id)
+    ended = await desk.try_ladder(case_id, "cancel_action", action_id=action_id)
+    assert (reason_of(ended), ended.json()["state"]) == ("action_ended", "cancelled")
+    nothing = await desk.try_ladder(case_id, "cancel_action", action_id=str(UUID(int=5)))
+    assert reason_of(nothing) == "no_such_action"
+    unknown = await desk.try_ladder(case_id, "request_action", action="dance")
+    assert unknown.status_code == 422
+    assert unknown.json()["errors"][0]["pointer"] == "/action"
+
+
+async def test_extensions_have_their_bound(desk: Desk) -> None:
+    case_id, _ = await known(desk, "extending")
+    more = {"clock": "resolution", "reason": "等待银行", "approver": "S1001"}
+    longer = await desk.ladder(case_id, "extend", by_duration="PT4H", **more)
+    assert clock(longer, "resolution")["budget"] == "PT12H"
+    too_much = await desk.try_ladder(case_id, "extend", by_duration="PT5H", **more)
+    assert reason_of(too_much) == "extension_bound"
+    unknown = await desk.try_ladder(case_id, "extend", by_duration="PT1H", **{**more, "clock": "x"})
+    assert reason_of(unknown) == "unknown_clock"
+
+
 async def test_a_stopped_ladder_takes_no_command(desk: Desk) -> None:
     case_id, _ = await known(desk, "stopped")
     resolved = await desk.case(case_id, "resolve", **BODIES["resolve"])
