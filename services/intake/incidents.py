@@ -45,7 +45,7 @@ class Incidents:
         incident = await self._found(unit, id_, "lock_incident")
         words = new.words()
         if words is not None:
-            await self.store.add_update(unit.conn, incident, words, unit.now, last=False)
+            await self._give(unit, incident, words)
             incident = await self._found(unit, id_)
         return incident
 
@@ -58,9 +58,7 @@ class Incidents:
         if incident.closed_at is not None:
             raise Refused(Refusal.INCIDENT_CLOSED, "the incident is over and takes no more updates")
         linked = await incident_store.count(unit.conn, incident)
-        number = await self.store.add_update(unit.conn, incident, words, unit.now, last=last)
-        await unit.conn.execute(KIT_QUERIES["notify"], TELLING_CHANNEL)
-        return Said(number, linked.cases)
+        return Said(await self._give(unit, incident, words, last=last), linked.cases)
 
     async def link(self, unit: Unit, id_: UUID, case_id: UUID, by: Actor | None) -> Done:
         """Link a case and tell it the newest update. Raises `NotFound`, `Refused`."""
@@ -81,6 +79,14 @@ class Incidents:
         case = known(work, case_id)
         await self._found(unit, id_)
         return await finish(work, case, incidents.unlink(case, id_, by, work.now(case)))
+
+    async def _give(
+        self, unit: Unit, incident: IncidentRecord, words: Words, *, last: bool = False
+    ) -> int:
+        """Keep an update and wake the tellers; answers its number."""
+        number = await self.store.add_update(unit.conn, incident, words, unit.now, last=last)
+        await unit.conn.execute(KIT_QUERIES["notify"], TELLING_CHANNEL)
+        return number
 
     async def _news(self, unit: Unit, incident: IncidentRecord, case_id: UUID) -> Update | None:
         """The newest update; None where the case was told it when it was linked before."""

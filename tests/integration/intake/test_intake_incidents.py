@@ -251,6 +251,26 @@ async def test_the_same_key_tells_once(intake: Intake) -> None:
     assert (await read(intake, path))["update"] == 1
 
 
+async def test_each_update_wakes_the_tellers(intake: Intake, dsns: Mapping[str, str]) -> None:
+    listening = await asyncpg.connect(dsns["intake"])
+    woken: list[str] = []
+    try:
+        await listening.add_listener("intake_incidents", lambda *_: woken.append("woken"))
+        path = await begun(intake)
+        await begun(intake, text="第一条")
+        await say(intake, path)
+        await say(intake, path, "close")
+
+        async def three_times() -> bool:
+            await listening.fetchval("SELECT 1")
+            return len(woken) >= 3
+
+        await until(three_times)
+        assert len(woken) == 3
+    finally:
+        await listening.close()
+
+
 async def test_lists_go_on_page_by_page(intake: Intake) -> None:
     cases = [await opened(intake, number) for number in range(5)]
     paths = [await begun(intake) for _ in range(3)]
