@@ -193,7 +193,7 @@ class CaseSplit(CaseEvent):
 
 
 class IncidentLinked(CaseEvent):
-    """The case was linked to an incident that many cases share."""
+    """The case was linked to an incident that many cases share. When it ends, so does the link."""
 
     event_name: ClassVar[str] = "incident.linked"
 
@@ -201,17 +201,22 @@ class IncidentLinked(CaseEvent):
 
 
 class IncidentUnlinked(CaseEvent):
-    """The case was taken off an incident again."""
+    """The case was taken off an incident again: clocks that only the incident answered run again.
+
+    Where the incident is over, what it answered stays answered.
+    """
 
     event_name: ClassVar[str] = "incident.unlinked"
 
     incident_id: UUID
+    incident_over: bool = False
 
 
 class IncidentUpdated(CaseEvent):
-    """One update for every case of the incident."""
+    """One update for every case of the incident; `number` says which (1, 2, 3...)."""
 
     event_name: ClassVar[str] = "incident.updated"
 
     incident_id: UUID
+    number: int | None = None
     text: Annotated[str | None, PRIVATE] = None

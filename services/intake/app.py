@@ -4,27 +4,36 @@ from __future__ import annotations
 
 from typing import Final
 
+from fastapi import APIRouter
+
 from schemas.topics import CASES, REPORTS, STREAM_CONTROL, TOPICS
 from schemas.wire import Wire
 from services.intake import store
 from services.intake.api import build_router
 from services.intake.handlers import Handlers, ReportsConsumer
+from services.intake.incident_api import incident_router
+from services.intake.incident_reads import IncidentShelf
+from services.intake.incident_store import IncidentStore
+from services.intake.incidents import TELLING_CHANNEL, Incidents
 from services.intake.reads import Shelf
 from services.intake.settings import IntakeSettings
+from services.intake.telling import Teller
 from services.intake.working import Desk
 from services.kit import runtime
 from services.kit.blueprint import Blueprint, Parts
+from services.kit.loop import BackgroundLoop
 from services.kit.rows import Streams
 from services.kit.settings import Settings, read_settings
 from services.kit.unit import Entities
 from services.packs import DEFAULT_PACK, load_pack
 
+NAME: Final = "intake"
 SETTINGS: Final = IntakeSettings
-STREAMS: Final = Streams(source="intake", inputs=(), outputs=(CASES,))
+STREAMS: Final = Streams(source=NAME, inputs=(), outputs=(CASES,))
 
 
 async def build(entities: Entities, settings: IntakeSettings) -> Parts:
-    """The routes and the consumer, over a database that is migrated."""
+    """The routes, the consumer and the teller, over a database that is migrated."""
     book = store.PolicyBook(load_pack(settings.packs_dir or DEFAULT_PACK))
     await book.keep_current(entities.db)
     blind = store.Blind(entities.sealer)
@@ -37,7 +46,23 @@ async def build(entities: Entities, settings: IntakeSettings) -> Parts:
         body_max_bytes=settings.body_max_bytes,
         evidence_max_bytes=settings.evidence_max_bytes,
     )
-    return Parts(routers=[router], foreign=ReportsConsumer(desk))
+    incidents = IncidentStore(entities.sealer)
+    teller = Teller(entities, desk, incidents)
+    loop = BackgroundLoop("incidents", teller.step)
+    return Parts(
+        routers=[router, _incidents(entities, desk, incidents, settings.body_max_bytes)],
+        foreign=ReportsConsumer(desk),
+        loops=[loop],
+        busy=teller.busy,
+        channels={f"{NAME}_{TELLING_CHANNEL}": loop.wake.set},
+    )
+
+
+def _incidents(
+    entities: Entities, desk: Desk, incidents: IncidentStore, body_max_bytes: int
+) -> APIRouter:
+    shelf = IncidentShelf(entities, incidents)
+    return incident_router(entities, Incidents(desk, incidents), shelf, body_max_bytes)
 
 
 def blueprint(settings: IntakeSettings) -> Blueprint:
@@ -47,12 +72,12 @@ def blueprint(settings: IntakeSettings) -> Blueprint:
         return await build(entities, settings)
 
     return Blueprint(
-        name="intake",
+        name=NAME,
         title="Recourse intake: cases and the conversation around them",
         streams=STREAMS,
         foreign_topics=(REPORTS,),
         control_topic=STREAM_CONTROL,
-        readers={row.name: row.readers for row in TOPICS if row.writer == "intake"},
+        readers={row.name: row.readers for row in TOPICS if row.writer == NAME},
         codec=Wire(),
         migrations=store.MIGRATIONS,
         build=build_with,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID, uuid5
 
 import structlog
@@ -73,19 +74,19 @@ class Handlers:
     async def contact(self, unit: Unit, case_id: UUID, contact: Contact) -> Done:
         """One more contact of a case; without an instant it happens now."""
         work = await self.desk.begin(unit, ids=[case_id])
-        case = _known(work, case_id)
+        case = known(work, case_id)
         now = work.now(case)
         occurred_at = contact.occurred_at or now
         refused = at_impossible_time(occurred_at, "/occurred_at", now)
         outcome = refused or arrive(case, spoke(contact, occurred_at), work.policies.of(case), now)
-        return await self._finish(work, case, or_fault(outcome))
+        return await finish(work, case, or_fault(outcome))
 
     async def evidence(
         self, unit: Unit, case_id: UUID, upload: Upload, fact: str | None, by: Actor | None
     ) -> tuple[Done, EvidenceRef]:
         """Keep a file, sealed, and tell of it. The same file again changes nothing."""
         work = await self.desk.begin(unit, ids=[case_id])
-        case = _known(work, case_id)
+        case = known(work, case_id)
         file = EvidenceRef(
             fact=facts.evidence_fact(fact or facts.fact_of_unnamed(case, upload.sha256)),
             sha256=upload.sha256,
@@ -95,7 +96,7 @@ class Handlers:
         by = by or Actor(role=Role.CUSTOMER, id=case.customer.id, name=case.customer.name)
         news = News(Arrival.EVIDENCE, Reason.EVIDENCE_ADDED, by=by, evidence=(file,))
         outcome = or_fault(arrive(case, news, work.policies.of(case), work.now(case)))
-        done = await self._finish(work, case, outcome)
+        done = await finish(work, case, outcome)
         await self._keep(work, case, file, upload.content)
         return done, file
 
@@ -103,22 +104,24 @@ class Handlers:
         """Decide a command under the case's lock; a merge also locks the case it names."""
         into = [command.into] if isinstance(command, Merge) else []
         work = await self.desk.begin(unit, ids=[case_id, *into])
-        case = _known(work, case_id)
+        case = known(work, case_id)
         target = work.cases.get(into[0]) if into else None
         outcome = decide(case, command, work.policies, work.now(case), target)
-        return await self._finish(work, case, or_fault(outcome))
-
-    async def _finish(self, work: Working, before: Case, outcome: Outcome) -> Done:
-        entity = work.unit.entities[before.id]
-        # Unique: a case's position moves with every trigger that leads to an event.
-        work.take(uuid5(before.id, f"http:{entity.position(CASES)}"), outcome)
-        return await _done(work, outcome)
+        return await finish(work, case, or_fault(outcome))
 
     async def _keep(self, work: Working, case: Case, file: EvidenceRef, content: bytes) -> None:
         name = self.desk.blind.file(case.id, file.sha256)
         sealed = await work.unit.sealer.seal_bytes(case.subject, content, case.id.bytes + name)
         if sealed is not None:
             await store.add_file(work.unit.conn, case, name, sealed, work.now(case))
+
+
+async def finish(work: Working, before: Case, outcome: Outcome) -> Done:
+    """Write what a request led to for one case."""
+    entity = work.unit.entities[before.id]
+    # Unique: a case's position moves with every trigger that leads to an event.
+    work.take(uuid5(before.id, f"http:{entity.position(CASES)}"), outcome)
+    return await _done(work, outcome)
 
 
 async def _done(work: Working, outcome: Outcome) -> Done:
@@ -133,7 +136,8 @@ async def _done(work: Working, outcome: Outcome) -> Done:
     )
 
 
-def _known(work: Working, case_id: UUID) -> Case:
+def known(work: Working, case_id: UUID) -> Case:
+    """The case that a request names. Raises `NotFound`."""
     case = work.cases.get(case_id)
     if case is None:
         raise faults.NotFound(f"no case {case_id}")
@@ -146,8 +150,12 @@ def or_fault(outcome: Outcome | Refused) -> Outcome:
         return outcome
     if outcome.pointer is not None:
         raise faults.Invalid(outcome.pointer, outcome.detail)
-    statuses = {"statuses": [status.value for status in outcome.statuses]}
-    raise faults.Refused(outcome.reason, outcome.detail, statuses if outcome.statuses else None)
+    extra: dict[str, Any] = {}
+    if outcome.statuses:
+        extra["statuses"] = [status.value for status in outcome.statuses]
+    if outcome.incident is not None:
+        extra["incident"] = str(outcome.incident)
+    raise faults.Refused(outcome.reason, outcome.detail, extra)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,3 +73,96 @@ ON CONFLICT (digest) DO NOTHING
 -- name: policies
 -- Policies that are kept, except those already at hand.
 SELECT digest, name, version, document FROM policy WHERE digest <> ALL($1::text[])
+
+-- name: draw_incident_id
+-- The id of a new incident; two reports of one outage are two incidents unless a person joins them.
+SELECT gen_random_uuid() AS id
+
+-- name: add_incident
+-- A new incident.
+INSERT INTO incident (id, document, created_at, updates) VALUES ($1, $2, $3, 0)
+
+-- name: incident
+-- One incident.
+SELECT id, document, created_at, closed_at, updates FROM incident WHERE id = $1
+
+-- name: share_incident
+-- One incident that gets no update and does not close before this transaction ends.
+SELECT id, document, created_at, closed_at, updates FROM incident WHERE id = $1 FOR SHARE
+
+-- name: lock_incident
+-- One incident that gets no case, no update and does not close before this transaction ends.
+SELECT id, document, created_at, closed_at, updates FROM incident WHERE id = $1 FOR UPDATE
+
+-- name: add_update
+-- One more update of an incident that is locked, and what it makes of the incident.
+WITH added AS (INSERT INTO incident_update (incident_id, number, document, at) VALUES ($1, $2, $3, $4))
+UPDATE incident SET updates = $2, closed_at = $5, telling = true WHERE id = $1
+
+-- name: incident_updates
+-- The updates of an incident, oldest first; $2 is the number of the first one wanted.
+SELECT number, document, at FROM incident_update WHERE incident_id = $1 AND number >= $2 ORDER BY number
+
+-- name: count_linked
+-- How many cases are linked to an incident, and how many of them do not know the newest update.
+SELECT count(*) AS cases, count(*) FILTER (WHERE told < $2) AS untold FROM incident_case
+WHERE incident_id = $1 AND left_at IS NULL
+
+-- name: told_of
+-- How many of an incident's updates a case knows, linked or not.
+SELECT told FROM incident_case WHERE incident_id = $1 AND case_id = $2
+
+-- name: link_case
+-- A case that is part of an incident from now on, or again.
+INSERT INTO incident_case (incident_id, case_id, linked_at, told) VALUES ($1, $2, $3, $4)
+ON CONFLICT (incident_id, case_id) DO UPDATE
+SET linked_at = excluded.linked_at, left_at = NULL, told = excluded.told
+
+-- name: leave_incidents
+-- Cases that ended, were taken off their incident or were let go. Ids sorted in the client.
+UPDATE incident_case SET left_at = $2 WHERE case_id = ANY($1::uuid[]) AND left_at IS NULL
+
+-- name: claim_telling
+-- An incident with something to tell, for one replica at a time. The lock is an advisory one: a row
+-- locked before the cases would be against the order in which everybody else locks.
+WITH telling AS MATERIALIZED (SELECT id, updates, closed_at FROM incident WHERE telling)
+SELECT id, updates, closed_at FROM telling
+WHERE pg_try_advisory_xact_lock(hashtextextended(id::text, 0)) LIMIT 1
+
+-- name: untold_cases
+-- Some cases of an incident that do not know its newest update, those that know least first.
+SELECT case_id FROM incident_case WHERE incident_id = $1 AND told < $2 AND left_at IS NULL
+ORDER BY told, case_id LIMIT $3
+
+-- name: still_untold
+-- Of these cases, once locked, those that are still linked, and the number of the update that is next.
+SELECT case_id, told + 1 AS next FROM incident_case
+WHERE incident_id = $1 AND case_id = ANY($2::uuid[]) AND told < $3 AND left_at IS NULL
+
+-- name: mark_told
+-- The next update was told to these cases.
+UPDATE incident_case SET told = told + 1 WHERE incident_id = $1 AND case_id = ANY($2::uuid[])
+
+-- name: end_telling
+-- Every case of a locked incident knows its newest update, or has left.
+UPDATE incident i SET telling = false WHERE id = $1 AND NOT EXISTS (SELECT FROM incident_case c
+    WHERE c.incident_id = i.id AND c.told < i.updates AND c.left_at IS NULL)
+
+-- name: count_telling
+-- How many incidents have something to tell.
+SELECT count(*) AS incidents FROM incident WHERE telling
+
+-- name: list_incidents
+-- Incidents, newest first, from a cursor on; $3 says whether closed ones, open ones or all (null).
+SELECT i.id, i.document, i.created_at, i.closed_at, i.updates, (SELECT count(*) FROM incident_case c
+    WHERE c.incident_id = i.id AND c.left_at IS NULL) AS cases
+FROM incident i WHERE (i.created_at, i.id) < ($1::timestamptz, $2::uuid)
+    AND ($3::boolean IS NULL OR (i.closed_at IS NOT NULL) = $3)
+ORDER BY i.created_at DESC, i.id DESC LIMIT $4
+
+-- name: linked_cases
+-- The cases of an incident by their ids, from a cursor on.
+SELECT c.case_id, c.linked_at, c.told, l.status, l.category, l.severity, l.opened_at
+FROM incident_case c JOIN case_line l USING (case_id)
+WHERE c.incident_id = $1 AND c.case_id > $2 AND c.left_at IS NULL
+ORDER BY c.case_id LIMIT $3

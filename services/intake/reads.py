@@ -16,7 +16,7 @@ from services.kit.faults import Invalid, NotFound
 from services.kit.http import decode_cursor, page
 from services.kit.unit import Entities
 
-_END_OF_TIME: Final = (datetime(9999, 12, 31, tzinfo=UTC), UUID(int=2**128 - 1))
+END_OF_TIME: Final = (datetime(9999, 12, 31, tzinfo=UTC), UUID(int=2**128 - 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +98,17 @@ class Shelf:
 
 
 def _before(wanted: Wanted) -> tuple[datetime, UUID]:
-    limits = [_END_OF_TIME]
+    limits = [END_OF_TIME]
     if wanted.opened_before is not None:
         limits.append((wanted.opened_before, UUID(int=0)))
     cursor = decode_cursor(wanted.cursor)
     if cursor is not None:
-        limits.append(_seen(cursor))
+        limits.append(seen_until(cursor))
     return min(limits)
 
 
-def _seen(cursor: Any) -> tuple[datetime, UUID]:
+def seen_until(cursor: Any) -> tuple[datetime, UUID]:
+    """The last one that a page of a list showed, by instant and id. Raises `Invalid`."""
     try:
         at, case_id = cursor
         seen = datetime.fromisoformat(at), UUID(case_id)

@@ -16,7 +16,7 @@ from uuid import UUID
 from schemas.imports import Import
 from schemas.report import CaseAddress, Report
 from schemas.topics import CASES
-from services.intake import store
+from services.intake import incident_store, store
 from services.intake.core.admit import admit
 from services.intake.core.bring_in import bring_in
 from services.intake.core.outcome import Outcome, Reason, Refusal, Refused
@@ -38,6 +38,7 @@ class Working:
     matters: dict[bytes, list[UUID]]
     _told: list[tuple[UUID, Outcome]] = field(default_factory=list)
     _admitted: dict[bytes, UUID] = field(default_factory=dict)
+    _left: set[UUID] = field(default_factory=set)
 
     def now(self, case: Case | None = None) -> datetime:
         """Domain time; for a case never before its last instant."""
@@ -77,7 +78,10 @@ class Working:
         """Have an outcome written at the end; what follows in this transaction builds on it."""
         if isinstance(outcome, Refused):
             return
+        before = self.cases.get(outcome.case.id)
         self.cases[outcome.case.id] = outcome.case
+        if before is not None and before.incident is not None and outcome.case.incident is None:
+            self._left.add(before.id)
         if outcome.events:
             self._told.append((trigger, outcome))
         if outcome.opened is not None:
@@ -88,7 +92,7 @@ class Working:
         return f"{CASES}:{self.unit.entities[case.id].position(CASES)}"
 
     async def write(self) -> None:
-        """Apply every outcome in order, then write identities, lines and keys set-based."""
+        """Apply every outcome in order, then write what lies beside the cases set-based."""
         changed = {outcome.case.id for _, outcome in self._told}
         await self.unit.lock(sorted(changed - self.unit.entities.keys()), create=True)
         for trigger, outcome in self._told:
@@ -97,8 +101,10 @@ class Working:
             self.unit.apply(self.unit.entities[outcome.case.id], decision, trigger)
         await store.add_identities(self.unit.conn, self._admitted)
         await store.save(self.unit.conn, [self.cases[id_] for id_ in changed], self.blind)
+        await incident_store.leave(self.unit.conn, self._left, self.now())
         self._told.clear()
         self._admitted.clear()
+        self._left.clear()
 
     def _note_admission(self, identity: bytes, matter: bytes | None, case_id: UUID) -> None:
         self.identities[identity] = case_id

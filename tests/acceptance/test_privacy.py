@@ -55,6 +55,9 @@ SECRETS: dict[str, str | bytes] = {
     "refused field": "planted-refused-value",
     "stated address": "planted.stated@example.org",
     "text of a second contact": "planted second contact",
+    "title of an incident": "planted incident title",
+    "update of an incident": "planted incident update",
+    "update in another language": "planted 抢修中的独特消息",
 }
 
 
@@ -98,6 +101,7 @@ async def test_nothing_personal_is_seen_in_clear(stack: RunningStack, desk: Desk
     await stack.to("11-20T09:58")
     case_id = (await desk.report(planted()))["id"]
     await _people_talk(desk, case_id)
+    await _an_incident(stack, desk, case_id)
     await _the_case_goes_round(stack, desk, case_id)
     await _what_cannot_be_taken(stack, desk, case_id)
     await stack.quiet()
@@ -150,6 +154,22 @@ async def _people_talk(desk: Desk, case_id: str) -> None:
     path = "/v1/recipients/" + secret("customer's id")
     answer = await desk.stack.client.put(path, json=stated)
     assert answer.status_code == 200, answer.text
+
+
+async def _an_incident(stack: RunningStack, desk: Desk, case_id: str) -> None:
+    words = {
+        "text": secret("update of an incident"),
+        "translations": {"zh": secret("update in another language")},
+        "by": AGENT,
+    }
+    begun = await desk.post("/v1/incidents", {"title": secret("title of an incident"), **words})
+    assert begun.status_code == 201, begun.text
+    path = begun.headers["location"]
+    for method in ("PUT", "DELETE"):
+        linking = await stack.client.request(method, f"{path}/cases/{case_id}", json={"by": AGENT})
+        assert linking.status_code == 200, linking.text
+        assert (await desk.post(f"{path}/updates", words)).status_code == 201
+        await stack.quiet()
 
 
 async def _the_case_goes_round(stack: RunningStack, desk: Desk, case_id: str) -> None:

@@ -28,6 +28,8 @@ EVENTS: dict[str, dict[str, Any]] = {
     "consent.given": {"consent_to": "social", "wording_sha256": "0" * 64},
     "identity.verified": {"method": "code"},
     "incident.linked": {"incident_id": CASE},
+    "incident.updated": {"incident_id": CASE},
+    "incident.unlinked": {"incident_id": CASE},
 }
 COMMANDS: dict[str, dict[str, Any]] = {
     "claim": {},

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.report import Contact, EvidenceRef
+from schemas.report import Actor, Contact, EvidenceRef
+from schemas.vocabulary import Role
 from services.intake.core.arrive import News, arrive, spoke
 from services.intake.core.decide import decide
-from services.intake.core.lifecycle import Arrival, CommandName, Move, legal_statuses, status_after
+from services.intake.core.incidents import Incident, Update, Words, link, tell, unlink
+from services.intake.core.lifecycle import (
+    Arrival,
+    CommandName,
+    Linking,
+    Move,
+    is_over,
+    legal_statuses,
+    status_after,
+)
 from services.intake.core.outcome import Outcome, Reason, Refusal, Refused
 from services.intake.core.state import Case
 from tests.support.cases import NOW, POLICIES, POLICY, command, open_case
 
+OUTAGE = Incident(UUID(int=5), updates=1, closed=False)
+BY = Actor(role=Role.AGENT, id="A1024")
+NEWS = Update(1, Words(text="x", by=BY))
 TARGET = open_case(external_id="target")
 LATER = (NOW + timedelta(days=1)).isoformat()
 FIELDS: dict[str, dict[str, Any]] = {
@@ -43,6 +57,8 @@ def play(case: Case, move: Move) -> Outcome | Refused:
             return decide(case, command(move, **_fields(case, move)), POLICIES, NOW, TARGET)
         case Arrival():
             return arrive(case, _news(case, move), POLICY, NOW)
+        case Linking():
+            return link(case, OUTAGE, BY, NOW, NEWS)
 
 
 def _fields(case: Case, move: CommandName) -> dict[str, Any]:
@@ -68,7 +84,7 @@ def _news(case: Case, move: Arrival) -> News:
             return News(move, Reason.FACTS_ADDED, facts={"number": number})
 
 
-@given(st.lists(st.sampled_from([*CommandName, *Arrival]), max_size=15))
+@given(st.lists(st.sampled_from([*CommandName, *Arrival, *Linking]), max_size=15))
 def test_status_moves_only_by_the_table(moves: list[Move]) -> None:
     case = open_case()
     for move in moves:
@@ -80,8 +96,32 @@ def test_status_moves_only_by_the_table(moves: list[Move]) -> None:
             assert not illegal or outcome.statuses == legal_statuses(move)
             continue
         assert outcome.case.status is expected
+        if move is Linking.LINK and case.incident is not None:
+            assert outcome.events == ()  # the same link again
+            continue
         assert outcome.events[-1].status is expected
         assert outcome.case.timeline[: len(case.timeline)] == case.timeline
         assert len(outcome.case.timeline) == len(case.timeline) + len(outcome.events)
         assert Case.from_bytes(outcome.case.to_bytes()) == outcome.case
         case = outcome.case
+
+
+STEPS = st.sampled_from([*CommandName, *Arrival, Linking.LINK, Linking.LINK, "tell", "unlink"])
+
+
+@given(st.lists(STEPS, max_size=20))
+def test_only_a_case_that_is_worked_on_is_part_of_an_incident(moves: list[Any]) -> None:
+    case = open_case()
+    for move in moves:
+        if move == "tell" and case.incident is None:
+            continue  # only linked cases are told
+        if move == "tell":
+            outcome: Outcome | Refused = tell(case, OUTAGE, NEWS, NOW)
+        elif move == "unlink":
+            outcome = unlink(case, OUTAGE.id, BY, NOW)
+        else:
+            outcome = play(case, move)
+        if isinstance(outcome, Outcome):
+            case = outcome.case
+            assert outcome.opened is None or outcome.opened.case.incident is None
+        assert case.incident is None or not is_over(case.status)

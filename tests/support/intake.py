@@ -19,7 +19,10 @@ from schemas.topics import STREAM_CONTROL
 from schemas.wire import Wire
 from services.intake import store
 from services.intake.app import STREAMS, build
+from services.intake.incident_store import IncidentStore
 from services.intake.settings import IntakeSettings
+from services.intake.telling import Teller
+from services.intake.working import Desk
 from services.kit import http
 from services.kit.consumer import Consumer
 from services.kit.foreign import ForeignLogic
@@ -28,6 +31,7 @@ from services.kit.patience import Patience
 from services.kit.sorting import Reader
 from services.kit.unit import Entities
 from services.kit.wire import StoredRecord
+from services.packs import DEFAULT_PACK, load_pack
 from tests.support.kit import KIT, MASTER, entities
 
 BACKEND = "test-backend"
@@ -44,6 +48,7 @@ class Intake:
     client: httpx.AsyncClient
     consumer: Consumer
     patience: Patience
+    teller: Teller
     _sent: int = field(default=0)
 
     async def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
@@ -62,6 +67,11 @@ class Intake:
         answer = await self.client.get(f"/v1/cases{path}", params=parameters)
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
+
+    async def tell_all(self) -> None:
+        """Tell the cases of every incident what they do not know yet."""
+        while not await self.teller.step():
+            pass
 
     def record(self, kind: str, value: Any, message_id: str | None = None) -> StoredRecord:
         """A record of topic `reports`; `value` is JSON-ready, or the bytes themselves."""
@@ -124,13 +134,20 @@ async def intake(dsns: Mapping[str, str], **settings: Any) -> AsyncIterator[Inta
         assert foreign is not None
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://intake") as client:
-            yield Intake(found, client, *_taking(found, foreign))
+            yield Intake(found, client, *_taking(found, foreign), teller(found))
 
 
 def _taking(found: Entities, foreign: ForeignLogic) -> tuple[Consumer, Patience]:
     reader = Reader("", frozenset(), frozenset({"reports"}), STREAM_CONTROL, Wire())
     consumer = Consumer("intake", found, reader, None, foreign)
     return consumer, Patience(found, reader, foreign, unknown_wait_s=60)
+
+
+def teller(found: Entities, batch: int = 200) -> Teller:
+    """What tells the cases of incidents, in a loop of its own in a real replica."""
+    book = store.PolicyBook(load_pack(DEFAULT_PACK))
+    desk = Desk(store.Blind(found.sealer), book)
+    return Teller(found, desk, IncidentStore(found.sealer), batch)
 
 
 async def everything_stored(dsn: str) -> dict[str, list[bytes]]:

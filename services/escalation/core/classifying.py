@@ -6,6 +6,7 @@ Owns: changing the lane and its budgets, the owner group, and going up because o
 from __future__ import annotations
 
 from schemas.case import CaseClassified
+from schemas.pack_clocks import ClockRule
 from schemas.vocabulary import HolderReason, RungReason
 from services.escalation.core.climbing import climb
 from services.escalation.core.holders import take_back
@@ -58,9 +59,7 @@ def _change_lane(turn: Turn) -> None:
     for record in turn.state.running():
         rule = rules.get(record.name)
         if rule is not None:
-            record.budget, record.pauses, record.extensions = rule.budget, rule.pauses, ()
-            record.warn_at_percent, record.warned = rule.warn_at_percent, ()
-            record.end_rule, record.roll = rule.end, rule.roll
+            adopt(record, rule)
             announce(turn, record)
         elif record.name in RUNG_CLOCKS:
             _change_rung_budget(turn, record)
@@ -69,6 +68,13 @@ def _change_lane(turn: Turn) -> None:
     for rule in rules.values():
         if turn.state.clock(rule.name) is None and "case.opened" in rule.starts_on:
             start_rule(turn, rule, turn.state.started_at, from_opening=True)
+
+
+def adopt(record: ClockRecord, rule: ClockRule) -> None:
+    """Has a run counted by another rule, from its own start on."""
+    record.budget, record.pauses, record.extensions = rule.budget, rule.pauses, ()
+    record.warn_at_percent, record.warned = rule.warn_at_percent, ()
+    record.end_rule, record.roll = rule.end, rule.roll
 
 
 def _change_rung_budget(turn: Turn, record: ClockRecord) -> None:

@@ -9,12 +9,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from schemas.case import CaseEvent, CaseOpened, ContactAdded
+from schemas.case import (
+    CaseEvent,
+    CaseOpened,
+    ContactAdded,
+    IncidentLinked,
+    IncidentUnlinked,
+    IncidentUpdated,
+)
 from schemas.conversation import PromiseKept, PromiseMade
 from schemas.pack_clocks import AGENT_SPOKE, CUSTOMER_SPOKE, ClockRule
 from schemas.vocabulary import Direction, ImportMode, Role, RungReason, Status, StopReason
 from services.escalation.core.actions import request_first
 from services.escalation.core.episodes import begin_episode, begin_history
+from services.escalation.core.incidents import (
+    note_answers,
+    note_other_answers,
+    remember,
+    unlink,
+)
 from services.escalation.core.knowledge import take_note
 from services.escalation.core.ladder import stop
 from services.escalation.core.records import (
@@ -61,6 +74,7 @@ def apply_case_event(turn: Turn, event: CaseEvent) -> None:
     name = event.event_name
     turn.state.status = event.status
     take_note(turn, event)
+    remember(turn, event, over=event.status in _ENDINGS)
     if isinstance(event, CaseOpened):
         _open(turn, event)
     elif name == "case.reopened":
@@ -97,16 +111,31 @@ def _keep_time(turn: Turn, event: CaseEvent) -> None:
     waiting = _WAITING.get(event.status)
     if ending is None:
         resume(turn, set(_WAITING.values()) - {waiting}, turn.at, event.event_name)
+    note_other_answers(turn, names)
     _answer_clocks(turn, names, restarts=ending is None)
-    if isinstance(event, PromiseMade) and ending is None:
-        start_promise(turn, event.promise_id, event.by_when)
-    if isinstance(event, PromiseKept):
-        promise = f"{PROMISE_PREFIX}{event.promise_id}"
-        end_where(turn, lambda record: record.name == promise, ClockEnd.MET)
+    _keep_account(turn, event, runs=ending is None)
     if ending is None:
         _wait(turn, waiting, event)
     else:
         stop(turn, ending)
+
+
+def _keep_account(turn: Turn, event: CaseEvent, *, runs: bool) -> None:
+    """Promises made and kept, and what an incident does to the clocks."""
+    match event:
+        case PromiseMade() if runs:
+            start_promise(turn, event.promise_id, event.by_when)
+        case PromiseKept():
+            promise = f"{PROMISE_PREFIX}{event.promise_id}"
+            end_where(turn, lambda record: record.name == promise, ClockEnd.MET)
+        case IncidentLinked() if runs:
+            _wait(turn, PauseCause.INCIDENT, event)
+        case IncidentUpdated():
+            note_answers(turn, event)
+        case IncidentUnlinked():
+            unlink(turn, event)
+        case _:
+            pass
 
 
 def _names(event: CaseEvent) -> frozenset[str]:

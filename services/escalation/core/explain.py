@@ -61,6 +61,8 @@ def _events_of(record: ClockRecord, state: LadderState) -> list[dict[str, str]]:
         if pause.ended_by is not None:
             counted.append(("resumed", pause.ended_by))
     counted += [("extended", extension.cause) for extension in record.extensions]
+    if record.restored_by is not None:
+        counted.append(("restored", record.restored_by))
     if record.ended_by is not None:
         counted.append(("ended", record.ended_by))
     return [{"what": what, "id": str(event_id)} for what, event_id in counted]

@@ -97,6 +97,10 @@ class ClockRecord(Document):
     ended_at: datetime | None = None
     ended_by: UUID | None = None
     end: ClockEnd | None = None
+    answered_by_incident: UUID | None = None
+    """The incident whose update ended this run; unlinking the case from it undoes that."""
+    restored_by: UUID | None = None
+    """The event that made it run again as if the incident had not answered."""
 
     @property
     def runs(self) -> bool:

@@ -54,6 +54,8 @@ class LadderState(Document):
     visits: dict[str, int] = {}
     consents: dict[str, bool] = {}
     recused: list[str] = []
+    incident: UUID | None = None
+    """The incident that the case is linked to."""
     complained_about: list[str] = []
     holders: list[HolderRecord] = []
     actions: list[ActionRecord] = []

@@ -127,6 +127,8 @@ def restart(turn: Turn, old: ClockRecord, at: datetime) -> None:
             "ended_at": None,
             "ended_by": None,
             "end": None,
+            "answered_by_incident": None,
+            "restored_by": None,
         }
     )
     _start(turn, fresh)
@@ -137,6 +139,11 @@ def _start(turn: Turn, record: ClockRecord) -> None:
     record.cycle = max((run.cycle for run in _runs(turn, record.name)), default=0) + 1
     turn.state.clocks.append(record)
     _drop_oldest(turn, record.name)
+    tell_run(turn, record)
+
+
+def tell_run(turn: Turn, record: ClockRecord) -> None:
+    """Says that a clock runs, or begins to run and stands still at once."""
     announce(turn, record)
     if is_paused(record, turn.state):
         turn.emit(ClockPaused, **_named(turn, record), reason=_cause_of(turn, record))
@@ -224,7 +231,12 @@ def _cause_of(turn: Turn, record: ClockRecord) -> str:
 
 def _drop_oldest(turn: Turn, name: str) -> None:
     ended = [record for record in _runs(turn, name) if not record.runs]
+    # The first run that the incident answered is what unlinking brings back.
+    incident = turn.state.incident
+    kept = next((run for run in ended if incident and run.answered_by_incident == incident), None)
     for record in ended[:-KEPT_CYCLES]:
+        if record is kept:
+            continue
         turn.state.clocks.remove(record)
         dropped = turn.state.dropped_cycles
         dropped[name] = dropped.get(name, 0) + 1

@@ -28,6 +28,7 @@ from services.escalation.core.records import (
     ClockRecord,
     HolderRecord,
     OfferRecord,
+    PauseCause,
     RungRecord,
 )
 from services.escalation.core.state import LadderState
@@ -54,7 +55,14 @@ def run_state(state: LadderState) -> LadderRunState:
         return LadderRunState.STOPPED
     if state.held_since is not None:
         return LadderRunState.HELD
-    return LadderRunState.RUNNING if state.open_pause() is None else LadderRunState.PAUSED
+    return LadderRunState.PAUSED if _stands_still(state) else LadderRunState.RUNNING
+
+
+def _stands_still(state: LadderState) -> bool:
+    """Whether somebody else has the move; an incident counts where it holds a clock."""
+    causes = {pause.cause for pause in state.pauses if pause.ended_at is None}
+    held = any(PauseCause.INCIDENT in record.pauses for record in state.running())
+    return bool(causes - {PauseCause.INCIDENT}) or (PauseCause.INCIDENT in causes and held)
 
 
 def queue_row(state: LadderState, waiting: Iterable[Deadline]) -> QueueRow:
@@ -87,6 +95,7 @@ def ladder_view(state: LadderState, policy: Policy) -> dict[str, Any]:
         "state": run_state(state).value,
         "stopped": state.stopped.value if state.stopped else None,
         "import_mode": state.import_mode.value if state.import_mode else None,
+        "incident": str(state.incident) if state.incident else None,
         "category": state.category.value,
         "severity": state.severity.value,
         "lane": state.lane.value,

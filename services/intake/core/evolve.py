@@ -14,6 +14,7 @@ from schemas import case as events
 from schemas import conversation
 from schemas.case import CaseEvent
 from schemas.report import EvidenceRef
+from services.intake.core.lifecycle import is_over
 from services.intake.core.state import (
     Case,
     ConsentRecord,
@@ -41,6 +42,7 @@ def evolve(case: Case, happened: Iterable[CaseEvent], now: datetime) -> Case:
             update={
                 "status": event.status,
                 "episode": event.episode,
+                "incident": None if is_over(event.status) else case.incident,
                 **changes,
                 "timeline": (*case.timeline, _line(event, now)),
             }
@@ -194,6 +196,14 @@ def _split(case: Case, event: events.CaseSplit, now: datetime) -> Changes:
     }
 
 
+def _linked(case: Case, event: events.IncidentLinked, now: datetime) -> Changes:
+    return {"incident": event.incident_id}
+
+
+def _unlinked(case: Case, event: events.IncidentUnlinked, now: datetime) -> Changes:
+    return {"incident": None}
+
+
 _CHANGES: Final[dict[type[CaseEvent], Callable[[Case, Any, datetime], Changes]]] = {
     events.ContactAdded: _contact,
     events.EvidenceAdded: _evidence,
@@ -210,4 +220,6 @@ _CHANGES: Final[dict[type[CaseEvent], Callable[[Case, Any, datetime], Changes]]]
     events.CaseReopened: _reopened,
     events.CaseMerged: _merged,
     events.CaseSplit: _split,
+    events.IncidentLinked: _linked,
+    events.IncidentUnlinked: _unlinked,
 }

@@ -45,7 +45,13 @@ class Arrival(StrEnum):
     FACTS = "facts"
 
 
-Move = CommandName | Arrival
+class Linking(StrEnum):
+    """What joins a case to others of the same cause (`PUT /v1/incidents/{id}/cases/{case_id}`)."""
+
+    LINK = "link"
+
+
+Move = CommandName | Arrival | Linking
 _ACTIVE: Final = (Status.OPEN, Status.WAITING_CUSTOMER, Status.WAITING_THIRD_PARTY)
 _UNSETTLED: Final = (*_ACTIVE, Status.RESOLVED)
 _NOT_MERGED: Final = (*_UNSETTLED, Status.CLOSED, Status.WITHDRAWN)
@@ -84,7 +90,10 @@ TABLE: Final[Mapping[Move, Mapping[Status, Status]]] = {
     Arrival.EVIDENCE: {**_stays(_NOT_MERGED), Status.WAITING_CUSTOMER: Status.OPEN},
     Arrival.OPERATOR_CONTACT: _stays(_NOT_MERGED),
     Arrival.FACTS: _stays(_NOT_MERGED),
+    # Whose case has ended waits for no news; the end of a case ends its link.
+    Linking.LINK: _stays(_ACTIVE),
 }
+_KINDS: Final = {CommandName: "command", Arrival: "arrival", Linking: "incident"}
 
 
 def status_after(move: Move, status: Status) -> Status | None:
@@ -95,6 +104,11 @@ def status_after(move: Move, status: Status) -> Status | None:
 def legal_statuses(move: Move) -> tuple[Status, ...]:
     """The statuses in which a move is legal, in the order of the vocabulary."""
     return tuple(status for status in Status if status in TABLE[move])
+
+
+def is_over(status: Status) -> bool:
+    """Whether nobody works on a case in this status, unless it is reopened."""
+    return status not in _ACTIVE
 
 
 def diagram() -> str:
@@ -112,7 +126,7 @@ def diagram() -> str:
 def page() -> str:
     """The whole of `docs/lifecycle.md`."""
     rows = "\n".join(
-        f"| `{move.value}` | {'command' if isinstance(move, CommandName) else 'arrival'} "
+        f"| `{move.value}` | {_KINDS[type(move)]} "
         f"| {', '.join(_cell(before, after) for before, after in row.items())} |"
         for move, row in TABLE.items()
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from uuid import UUID
 
 from schemas.case import CaseEvent
 from schemas.vocabulary import Status
@@ -47,6 +48,8 @@ class Refusal(StrEnum):
     NOT_RESUMED = "not_resumed"
     UNKNOWN_CLOCK = "unknown_clock"
     RUNS_FROM_ITS_START = "runs_from_its_start"
+    LINKED_ELSEWHERE = "linked_elsewhere"
+    INCIDENT_CLOSED = "incident_closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,8 @@ class Refused:
     detail: str
     pointer: str | None = None
     statuses: tuple[Status, ...] = ()
+    incident: UUID | None = None
+    """The incident that stands in the way."""
 
 
 def not_in_this_status(move: Move, case: Case) -> Refused:

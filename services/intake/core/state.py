@@ -131,6 +131,8 @@ class Case(_Part):
     summary: str | None = None
     merged_into: UUID | None = None
     split_into: tuple[UUID, ...] = ()
+    incident: UUID | None = None
+    """The incident that the case is linked to."""
     timeline: tuple[Happening, ...] = ()
 
     def to_bytes(self) -> bytes:

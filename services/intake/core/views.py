@@ -27,6 +27,7 @@ def summary(case: Case, position: str, policy: Policy) -> Body:
         "missing_facts": missing_facts(case, policy),
         "started_at": case.started_at.isoformat(),
         "import_mode": case.import_mode,
+        "incident": str(case.incident) if case.incident else None,
         "position": position,
     }
 

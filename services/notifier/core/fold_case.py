@@ -202,6 +202,11 @@ def _reopened(story: Story, event: case.CaseReopened, at: datetime) -> dict[str,
     return {"conversation": appended(story.conversation, line), "offers": ()}
 
 
+def _news(story: Story, event: case.IncidentUpdated, at: datetime) -> dict[str, Any]:
+    line = _by_agent(LineKind.REPLIED, event, at, event.text, None)
+    return {"conversation": appended(story.conversation, line)}
+
+
 def _merged(story: Story, event: case.CaseMerged, at: datetime) -> dict[str, Any]:
     return {"facts": {**story.facts, **event.facts}}
 
@@ -221,4 +226,5 @@ _STEPS: Final[Mapping[type[EventData], Step]] = {
     conversation.ConsentRevoked: _revoked,
     case.CaseReopened: _reopened,
     case.CaseMerged: _merged,
+    case.IncidentUpdated: _news,
 }

@@ -9,6 +9,7 @@ from services.intake.core.lifecycle import (
     TABLE,
     Arrival,
     CommandName,
+    Linking,
     legal_statuses,
     status_after,
 )
@@ -48,8 +49,8 @@ def test_commands_that_stay_never_change_a_status(name: str) -> None:
     assert all(before is after for before, after in row.items())
 
 
-def test_every_command_and_arrival_has_a_row() -> None:
-    assert set(TABLE) == {*CommandName, *Arrival}
+def test_every_move_has_a_row() -> None:
+    assert set(TABLE) == {*CommandName, *Arrival, *Linking}
     assert len(CommandName) == 17
 
 

@@ -45,6 +45,13 @@ def test_the_conversation_is_told_in_order_with_agents_and_staff_numbers() -> No
     assert (last.kind, last.staff_number, last.agent_name) == (LineKind.REPLIED, "A1024", "李四")
 
 
+def test_whoever_takes_the_case_over_sees_what_an_incident_told_the_customer() -> None:
+    news = said(case.IncidentUpdated, incident_id=event_id("incident"), text="服务恢复中")
+    story = story_of(case_opened(), started(), news)
+    last = story.conversation[-1]
+    assert (last.text, last.inbound, last.staff_number) == ("服务恢复中", False, "A1024")
+
+
 def test_the_next_promised_time_is_the_earliest_that_is_still_to_come() -> None:
     promised = said(
         conversation.PromiseMade, promise_id=event_id("p"), by_when=at(10), what="call back"
