@@ -281,7 +281,7 @@ async def test_actions_are_asked_for_and_called_off(desk: Desk) -> None:
 
 async def test_extensions_have_their_bound(desk: Desk) -> None:
     case_id, _ = await known(desk, "extending")
-    more = {"clock": "resolution", "reason": "等待银行", "approver": "S1001"}
+    more: Json = {"clock": "resolution", "reason": "等待银行", "approver": "S1001"}
     longer = await desk.ladder(case_id, "extend", by_duration="PT4H", **more)
     assert clock(longer, "resolution")["budget"] == "PT12H"
     too_much = await desk.try_ladder(case_id, "extend", by_duration="PT5H", **more)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from schemas.case import CaseClassified
 from schemas.pack_clocks import ClockRule
-from schemas.vocabulary import HolderReason, RungReason
+from schemas.vocabulary import RungReason
 from services.escalation.core.climbing import climb
-from services.escalation.core.holders import take_back
+from services.escalation.core.holders import give_to_group
 from services.escalation.core.records import (
     ACTION_PREFIX,
     HOLDER_CLOCK,
@@ -43,7 +43,7 @@ def _change_group(turn: Turn) -> None:
     group = turn.policy.group(place.rung, turn.state.category)
     if group != place.owner_group:
         place.owner_group = group
-        take_back(turn, HolderReason.GROUP_CHANGED)
+        give_to_group(turn)
 
 
 def _climb_for_severity(turn: Turn) -> None:

@@ -64,6 +64,15 @@ def take_back(turn: Turn, reason: HolderReason) -> None:
         start_rung_clock(turn, ACKNOWLEDGEMENT, budget)
 
 
+def give_to_group(turn: Turn) -> None:
+    """Another group owns the case now, and hears of it whether somebody held the case or not."""
+    if turn.state.place.holder is not None:
+        take_back(turn, HolderReason.GROUP_CHANGED)
+        return
+    _tell(turn, None, HolderReason.GROUP_CHANGED, None)
+    seek(turn)
+
+
 def left_behind(turn: Turn, previous: Holder | None, reason: HolderReason) -> None:
     """The case moved on without its holder; says so from where it stands now."""
     if previous is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from schemas import case, conversation, escalation
 from schemas.report import Contact
 from schemas.vocabulary import Channel, ConsentTo, Direction, Status
-from services.notifier.core.story import LineKind, load
+from services.notifier.core.story import AskedState, LineKind, load
 from tests.support.notifier_stories import (
     T0,
     at,
@@ -52,6 +52,19 @@ def test_whoever_takes_the_case_over_sees_what_an_incident_told_the_customer() -
     assert (last.text, last.inbound, last.staff_number) == ("服务恢复中", False, "A1024")
 
 
+def test_what_was_proved_and_what_was_held_for_the_solution_is_remembered() -> None:
+    story = story_of(case_opened(), said(case.IdentityVerified, method="video"))
+    assert (story_of(case_opened()).identity_verified, story.identity_verified) == (False, True)
+    assert story_of(case_opened(identity_verified=True)).identity_verified
+    solved = said(case.CaseResolved, status=Status.RESOLVED, outcome="refunded", summary="by card")
+    again = said(case.CaseReopened, episode=2, reason="never came", by=None)
+    last = story_of(case_opened(), solved, again).conversation[-2:]
+    assert [(line.inbound, line.text) for line in last] == [
+        (False, "refunded: by card"),
+        (True, "never came"),
+    ]
+
+
 def test_the_next_promised_time_is_the_earliest_that_is_still_to_come() -> None:
     promised = said(
         conversation.PromiseMade, promise_id=event_id("p"), by_when=at(10), what="call back"
@@ -87,6 +100,22 @@ def test_an_offer_is_open_until_it_is_answered() -> None:
     assert len(story_of(case_opened(), made).offers) == 1
     for answer in (escalation.OfferAccepted, escalation.OfferDeclined, escalation.OfferExpired):
         assert story_of(case_opened(), made, offered(answer, "social")).offers == ()
+
+
+def test_what_other_departments_were_asked_for_is_known_by_its_clock() -> None:
+    clock = {"clock": "action:freeze", "kind": "service"}
+    asked = on_rung(escalation.ClockStarted, **clock, started_at=T0, budget="PT10M", unit="elapsed")
+    late = on_rung(escalation.ClockMissed, **clock, missed_at=at(10))
+    closed = on_rung(escalation.ClockStopped, **clock, met=False, stopped_at=at(12))
+    other = on_rung(
+        escalation.ClockStarted, clock="update", kind="service", started_at=T0, budget="PT4H",
+        unit="business",
+    )  # fmt: skip
+    assert story_of(case_opened(), started(), other).asked == {}
+    assert story_of(case_opened(), started(), asked).asked == {"freeze": AskedState.OPEN}
+    assert story_of(case_opened(), started(), asked, late).asked == {"freeze": AskedState.LATE}
+    everything = story_of(case_opened(), started(), asked, late, closed)
+    assert everything.asked == {"freeze": AskedState.CLOSED}
 
 
 def test_an_erased_customer_is_still_a_story() -> None:
