@@ -6,7 +6,6 @@ Owns what a frozen body contains. Never sends and never stores.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from datetime import datetime
 
 import structlog
@@ -15,9 +14,8 @@ from schemas.pack import Pack
 from schemas.vocabulary import DeliveryChannel
 from services.kit.sealing import Sealer
 from services.notifier.channels.outgoing import Outgoing
-from services.notifier.core.announce import Announcement
-from services.notifier.core.plan import Delivery
-from services.notifier.core.recipient import Preferences
+from services.notifier.core.announcement import Announcement
+from services.notifier.core.plan import Delivery, Stated, wishes
 from services.notifier.core.wording import Voice, context, voice_for
 from services.notifier.render import Message, Renderer
 
@@ -35,12 +33,12 @@ class Freezer:
         self,
         delivery: Delivery,
         pack: Pack,
-        preferences: Mapping[str, Preferences],
+        stated: Stated,
         now: datetime,
     ) -> Outgoing | None:
         """The message as every attempt will send it; None if its text cannot be rendered."""
         word = delivery.announcement
-        voice = voice_for(word, preferences.get(word.recipient))
+        voice = voice_for(word, wishes(word, stated), pack)
         message = self._rendered(word, pack, voice, now)
         if message is None:
             return None
@@ -55,6 +53,7 @@ class Freezer:
             language=voice.language,
             template=word.template,
             planned_at=now,
+            recipient=word.recipient,
             secret=self._secret(delivery),
         )
 
@@ -74,7 +73,7 @@ class Freezer:
         if delivery.channel is not DeliveryChannel.WEBHOOK:
             return None
         stated = delivery.address.secret if delivery.address else None
-        return stated or webhook_secret(self._sealer, delivery.announcement.recipient)
+        return stated or webhook_secret(self._sealer, delivery.owner)
 
 
 def webhook_secret(sealer: Sealer, recipient: str) -> str:

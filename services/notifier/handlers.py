@@ -22,9 +22,8 @@ from services.kit.unit import QUERIES as KIT_QUERIES
 from services.kit.unit import Unit
 from services.notifier import metrics, store
 from services.notifier.core.advance import Heard, Step, advance, lapse
-from services.notifier.core.announce import Announcement
-from services.notifier.core.plan import Delivery, Reach, plan
-from services.notifier.core.recipient import Preferences
+from services.notifier.core.announcement import Announcement
+from services.notifier.core.plan import Delivery, Reach, Stated, asked_for, plan
 from services.notifier.core.story import Story, load
 from services.notifier.core.vocabulary import Reason
 from services.notifier.freeze import Freezer
@@ -88,12 +87,12 @@ class NotifierLogic:
     async def write(self, unit: Unit, decided: Sequence[Decided]) -> None:
         """Plan, freeze and store the deliveries, and say so on topic `deliveries`."""
         owing = [one for one in decided if isinstance(one.decision.effects, Owed)]
-        recipients = {word.recipient for one in owing for word in one.decision.effects.words}
+        recipients = asked_for(word for one in owing for word in one.decision.effects.words)
         if not recipients:
             return
-        preferences = await store.read_preferences(unit.conn, unit.sealer, recipients)
+        stated = await store.read_preferences(unit.conn, unit.sealer, recipients)
         await unit.sealer.load({s for one in owing if (s := one.entity.subject)}, create=True)
-        planned = [p for one in owing for p in self._plan(unit, one, preferences)]
+        planned = [p for one in owing for p in self._plan(unit, one, stated)]
         new = await store.plan(unit, [one.row for one in planned])
         for one in planned:
             if one.row.id in new:
@@ -102,31 +101,25 @@ class NotifierLogic:
         await unit.conn.execute(KIT_QUERIES["notify"], COURIER_CHANNEL)
         await unit.conn.execute(KIT_QUERIES["notify"], INBOX_CHANNEL)
 
-    def _plan(
-        self, unit: Unit, one: Decided, preferences: Mapping[str, Preferences]
-    ) -> list[_Planned]:
+    def _plan(self, unit: Unit, one: Decided, stated: Stated) -> list[_Planned]:
         owed: Owed = one.decision.effects
         reach = Reach(owed.policy.notify, owed.policy.groups, self._stale_after)
         now = unit.now_for(one.entity)
         return [
-            _Planned(one, self._row(unit, one, delivery, preferences))
+            _Planned(one, self._row(unit, one, delivery, stated))
             for word in owed.words
-            for delivery in plan(word, preferences.get(word.recipient), reach, now)
+            for delivery in plan(word, stated, reach, now)
         ]
 
     def _row(
-        self,
-        unit: Unit,
-        one: Decided,
-        delivery: Delivery,
-        preferences: Mapping[str, Preferences],
+        self, unit: Unit, one: Decided, delivery: Delivery, stated: Stated
     ) -> store.NewDelivery:
         owed: Owed = one.decision.effects
         now, subject = unit.now_for(one.entity), delivery.announcement.story.customer.recipient
         row = store.suppressed(delivery, subject, now)
         if not delivery.goes_out:
             return row
-        frozen = self._freezer.freeze(delivery, owed.policy, preferences, now)
+        frozen = self._freezer.freeze(delivery, owed.policy, stated, now)
         if frozen is None:
             return replace(row, reason=Reason.UNRENDERABLE)
         body = unit.sealer.seal(subject, frozen.model_dump_json().encode(), delivery.id.bytes)

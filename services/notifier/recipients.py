@@ -1,7 +1,8 @@
 """Recipients: how each wants to be told, as stated, or as far as their last case knows.
 
 Owns what `/v1/recipients/{id}` answers and stores. `id` is the customer's id as the operator
-knows it, or `group:<name>`; what rests is the opaque recipient.
+knows it, `group:<name>` or `agent:<staff number>`; what rests of a
+customer's is the opaque recipient.
 """
 
 from __future__ import annotations

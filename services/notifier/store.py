@@ -29,7 +29,7 @@ from services.kit.sql import Queries
 from services.kit.unit import Unit
 from services.notifier.core.plan import Delivery
 from services.notifier.core.recipient import Preferences
-from services.notifier.core.story import GROUP_PREFIX
+from services.notifier.core.story import STAFF_PREFIXES
 from services.packs import LoadedPack
 
 QUERIES: Final = Queries(Path(__file__).with_name("queries.sql"))
@@ -126,15 +126,15 @@ def to_event(status: DeliveryStatus, row: Mapping[str, Any], at: datetime) -> De
 
 
 def subject_of(sealer: Sealer, recipient: str) -> UUID:
-    """Under whose key a recipient's own data is sealed: the customer's, or the group's."""
-    if recipient.startswith(GROUP_PREFIX):
-        return sealer.subject_of("group", recipient)
+    """Under whose key a recipient's own data is sealed: the customer's, group's or agent's."""
+    if recipient.startswith(STAFF_PREFIXES):
+        return sealer.subject_of(recipient.partition(":")[0], recipient)
     return UUID(recipient)
 
 
 def recipient_of(sealer: Sealer, id: str) -> str:
-    """The opaque recipient behind the id that the operator knows (a customer's id, or a group)."""
-    return id if id.startswith(GROUP_PREFIX) else str(sealer.subject_of("customer", id))
+    """The recipient behind an id that the operator knows: opaque, where it is a customer's."""
+    return id if id.startswith(STAFF_PREFIXES) else str(sealer.subject_of("customer", id))
 
 
 async def read_preferences(

@@ -15,6 +15,7 @@ from schemas.vocabulary import (
     Channel,
     ConsentTo,
     Direction,
+    HolderReason,
     Lane,
     Role,
     RungReason,
@@ -143,6 +144,24 @@ def offered(kind: type[escalation.OfferEvent], /, rung: str, **fields: Any) -> A
     return on_rung(kind, "email", **{**base, **fields})
 
 
+def held_by(
+    number: str | None, reason: HolderReason, rung: str = "frontline", **fields: Any
+) -> Any:
+    """Another agent holds the case, or nobody."""
+    names = {"A1024": "李四", "A1025": "赵敏", "A2001": "王五", "A3001": "刘洋", "A4001": "周婷"}
+    base = {"staff_number": number, "name": names.get(number or ""), "reason": reason}
+    return on_rung(escalation.HolderChanged, rung, **{**base, **fields})
+
+
+def retracted(rung: str = "senior") -> escalation.RungRetracted:
+    """A rung taken back: the case is on the first one again."""
+    event: escalation.RungRetracted = on_rung(
+        escalation.RungRetracted, retracted_rung=rung, retracted_visit=1,
+        reason=RungReason.LATE_EVENT, because_of=event_id("late"),
+    )  # fmt: skip
+    return event
+
+
 def heard(event: EventData, minutes: float, sequence: int = 1, applied: int = 10**6) -> Heard:
     """An event as it came; one of the ladder has seen everything unless `applied` says less."""
     name = f"{type(event).event_name} {minutes}"
@@ -177,7 +196,7 @@ def every_event() -> tuple[tuple[EventData, ...], ...]:
     """For each event that tells somebody: the events before it, and it last."""
     receipt = ("evidence.payment_receipt",)
     base = (case_opened(), started())
-    claimed = on_rung(escalation.HolderChanged, staff_number="A1024", name="李四")
+    claimed = held_by("A1024", HolderReason.CLAIMED)
     asked = said(
         conversation.CustomerAsked,
         status=Status.WAITING_CUSTOMER,
@@ -238,13 +257,16 @@ def every_event() -> tuple[tuple[EventData, ...], ...]:
         (*held, missed),
         (*held, entered("senior")),
         email,
-        (
-            *held,
-            entered("senior"),
-            on_rung(
-                escalation.RungRetracted, retracted_rung="senior", retracted_visit=1,
-                reason=RungReason.LATE_EVENT, because_of=event_id("late"),
-            ),
+        (*held, entered("senior"), retracted()),
+        *changes_of_hands(held, email, (*email, consent, social)),
+        *(
+            (*held, entered("senior", reason=reason, clock=None))
+            for reason in (
+                RungReason.SEVERITY_RAISED,
+                RungReason.ACTION_LATE,
+                RungReason.ACTION_REFUSED,
+                RungReason.NOBODY_AVAILABLE,
+            )
         ),
         (*email, offered(escalation.OfferMade, "social")),
         (*email, offered(escalation.OfferMade, "regulator")),
@@ -257,3 +279,34 @@ def every_event() -> tuple[tuple[EventData, ...], ...]:
         (*held, resolved, stopped, reopened, started(episode=2, reason=RungReason.REOPENED)),
         (*base, incident, moved),
     )  # fmt: skip
+
+
+Events = tuple[EventData, ...]
+
+
+def changes_of_hands(held: Events, email: Events, social: Events) -> tuple[Events, ...]:
+    """Every way in which a case gets another holder, or loses the one it had.
+
+    The events before: A1024 holds it on the front line; it is on the written path; on social media.
+    """
+    brief = "客户已把全部情况告诉我们，请勿重复询问；客户电话 13800000000。"
+    given = held_by("A1025", HolderReason.HANDED_OVER, previous_staff_number="A1024", brief=brief)
+    lost = {"previous_staff_number": "A1024"}
+    written = held_by("A3001", HolderReason.CLAIMED, "email")
+    return (
+        (*held, given),
+        (*held, held_by(None, HolderReason.SILENT, **lost)),
+        (*held, entered("senior"), held_by("A2001", HolderReason.ASSIGNED, "senior")),
+        (
+            *email,
+            written,
+            held_by(None, HolderReason.ABSENT, "email", previous_staff_number="A3001"),
+        ),
+        (*social, held_by("A4001", HolderReason.HANDED_OVER, "social", brief=brief)),
+        (*held, entered("senior"), retracted(), held_by("A1024", HolderReason.RETRACTED)),
+        (
+            *held,
+            entered("senior"),
+            held_by(None, HolderReason.GROUP_CHANGED, "senior", owner_group="technical_support"),
+        ),
+    )

@@ -28,6 +28,8 @@ class Outgoing(BaseModel):
     language: str
     template: str
     planned_at: datetime
+    recipient: str | None = None
+    """Whom it is for, where the address is a whole group's; None in what an older release froze."""
     secret: str | None = None
 
 

@@ -84,6 +84,8 @@ class WebhookChannel:
 
 def payload(outgoing: Outgoing) -> str:
     """The JSON body, the same bytes at every attempt."""
+    # What an older release froze without one is sent again with the same bytes.
+    whom = {} if outgoing.recipient is None else {"recipient": outgoing.recipient}
     content = {
         "type": f"notification.{outgoing.template}",
         "timestamp": outgoing.planned_at.isoformat(),
@@ -94,6 +96,7 @@ def payload(outgoing: Outgoing) -> str:
             "language": outgoing.language,
             "subject": outgoing.subject,
             "text": outgoing.text,
+            **whom,
         },
     }
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from schemas.case import CaseOpened
 from schemas.escalation import LadderEvent
 from schemas.event import EventData
 from schemas.pack import Pack
-from services.notifier.core.announce import Announcement, Cause, Moment, announcements
+from schemas.vocabulary import Side
+from services.notifier.core.announce import announcements
+from services.notifier.core.announcement import Announcement, Cause, Moment
 from services.notifier.core.fold_case import fold_case, opened
 from services.notifier.core.fold_ladder import fold_ladder
 from services.notifier.core.story import Story, Told, WaitingWord
@@ -58,7 +61,7 @@ def advance(case_id: UUID, before: Story | None, heard: Heard, pack: Pack) -> St
     """Take one event. Raises `UnopenedCase`."""
     after = _folded(case_id, before, heard)
     cause = Cause(heard.id, heard.recorded_at)
-    words = announcements(Moment(heard.event, cause, before, after))
+    words = announcements(Moment(heard.event, cause, before, after, _customer_rungs(pack)))
     if waits_for_ladder(heard.event, after, pack):
         waiting = tuple(kept_waiting(word, heard.sequence) for word in words)
         return Step(after.model_copy(update={"waiting": after.waiting + waiting}), ())
@@ -83,9 +86,19 @@ def _told(
     story: Story, waited: list[WaitingWord], words: tuple[Announcement, ...], at: datetime
 ) -> Step:
     everything = (*(told_now(word, story) for word in waited), *words)
-    told = tuple(Told(template=word.template, at=at) for word in everything if not word.to_group)
-    still = tuple(word for word in story.waiting if word not in waited)
-    return Step(story.model_copy(update={"told": story.told + told, "waiting": still}), everything)
+    told = tuple(Told(template=word.template, at=at) for word in everything if word.to_customer)
+    changes: dict[str, Any] = {
+        "told": story.told + told,
+        "waiting": tuple(word for word in story.waiting if word not in waited),
+    }
+    if told:
+        holder = story.standing.holder if story.standing else None
+        changes["holder_told"] = holder.staff_number if holder else None
+    return Step(story.model_copy(update=changes), everything)
+
+
+def _customer_rungs(pack: Pack) -> frozenset[str]:
+    return frozenset(rung.name for rung in pack.ladder.rungs if rung.side is Side.CUSTOMER)
 
 
 def _folded(case_id: UUID, before: Story | None, heard: Heard) -> Story:

@@ -28,6 +28,7 @@ def opened(case_id: UUID, event: case.CaseOpened) -> Story:
         status=event.status,
         episode=event.episode,
         started_at=event.started_at,
+        identity_verified=event.identity_verified,
         historical=event.import_mode is ImportMode.HISTORICAL,
         description=event.description,
         transaction=event.transaction,
@@ -140,6 +141,10 @@ def _classified(story: Story, event: case.CaseClassified, at: datetime) -> dict[
     }
 
 
+def _verified(story: Story, event: case.IdentityVerified, at: datetime) -> dict[str, Any]:
+    return {"identity_verified": True}
+
+
 def _waiting(story: Story, event: conversation.CaseWaiting, at: datetime) -> dict[str, Any]:
     words = (event.party, event.reference, event.text)
     text = " ".join(word for word in words if word)
@@ -197,6 +202,12 @@ def _revoked(story: Story, event: conversation.ConsentRevoked, at: datetime) -> 
     return {"consents": story.consents - {event.consent_to.value}}
 
 
+def _resolved(story: Story, event: case.CaseResolved, at: datetime) -> dict[str, Any]:
+    text = ": ".join(word for word in (event.outcome, event.summary) if word)
+    line = _by_agent(LineKind.REPLIED, event, at, text or None, None)
+    return {"conversation": appended(story.conversation, line)}
+
+
 def _reopened(story: Story, event: case.CaseReopened, at: datetime) -> dict[str, Any]:
     line = _said(LineKind.REPORTED, at, event.reason)
     return {"conversation": appended(story.conversation, line), "offers": ()}
@@ -216,6 +227,7 @@ _STEPS: Final[Mapping[type[EventData], Step]] = {
     case.EvidenceAdded: _evidence_added,
     case.FactsAdded: _facts_added,
     case.CaseClassified: _classified,
+    case.IdentityVerified: _verified,
     conversation.CaseWaiting: _waiting,
     conversation.CustomerAsked: _asked,
     conversation.CustomerAnswered: _answered,
@@ -224,6 +236,7 @@ _STEPS: Final[Mapping[type[EventData], Step]] = {
     conversation.PromiseKept: _kept,
     conversation.ConsentGiven: _consented,
     conversation.ConsentRevoked: _revoked,
+    case.CaseResolved: _resolved,
     case.CaseReopened: _reopened,
     case.CaseMerged: _merged,
     case.IncidentUpdated: _news,

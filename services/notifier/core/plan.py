@@ -1,11 +1,12 @@
 """From an announcement to deliveries: on which channels, to which address, or why not at all.
 
-Owns the delivery's key and every reason to suppress one. Renders nothing and sends nothing.
+Owns the delivery's key and every reason to suppress one. An agent who has not said how is reached
+through the group whose case it is, and always in the own inbox. Renders nothing and sends nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,7 +14,7 @@ from uuid import UUID, uuid5
 
 from schemas.pack import GroupRule, Notify
 from schemas.vocabulary import DeliveryChannel
-from services.notifier.core.announce import Announcement
+from services.notifier.core.announcement import Announcement
 from services.notifier.core.recipient import ChannelAddress, Preferences
 from services.notifier.core.story import GROUP_PREFIX
 from services.notifier.core.vocabulary import Reason, Template
@@ -25,15 +26,25 @@ _BY_HAND: Final = frozenset(
 )
 """What an agent says to the customer themselves: told also of a case that was only imported."""
 
+_QUIET: Final = frozenset({Template.HOLDER_RELIEVED})
+"""What only concerns one agent: no matter for the mailbox of a group."""
+
+Stated = Mapping[str, Preferences]
+"""How recipients want to be told, by recipient; those who said nothing are absent."""
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message for one recipient on one channel; `reason` says why it goes, or why not."""
+    """One message for one recipient on one channel; `reason` says why it goes, or why not.
+
+    `owner` is whose address it is: the recipient, or the group through which an agent is reached.
+    """
 
     id: UUID
     announcement: Announcement
     channel: DeliveryChannel
     address: ChannelAddress | None
+    owner: str
     reason: Reason
 
     @property
@@ -56,22 +67,44 @@ class Reach:
     stale_after: timedelta
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A channel with its address, and whose it is."""
+
+    address: ChannelAddress
+    owner: str
+
+
 def delivery_id(event_id: UUID, recipient: str, channel: DeliveryChannel) -> UUID:
     """The id of the one delivery of (event, recipient, channel)."""
     return uuid5(_KEYS, f"{event_id}|{recipient}|{channel}")
 
 
+def asked_for(words: Iterable[Announcement]) -> set[str]:
+    """The recipients whose wishes must be known to tell these words."""
+    return {
+        name
+        for word in words
+        for name in ((word.recipient, word.owner_group) if word.to_agent else (word.recipient,))
+    }
+
+
+def wishes(announcement: Announcement, stated: Stated) -> Preferences | None:
+    """What the recipient said; of an agent who said nothing, what the group said."""
+    own = stated.get(announcement.recipient)
+    if own is None and announcement.to_agent:
+        return stated.get(announcement.owner_group)
+    return own
+
+
 def plan(
-    announcement: Announcement,
-    preferences: Preferences | None,
-    reach: Reach,
-    now: datetime,
+    announcement: Announcement, stated: Stated, reach: Reach, now: datetime
 ) -> tuple[Delivery, ...]:
     """One delivery per channel of the recipient; when none can go, one that says why."""
-    wanted = wanted_channels(announcement, preferences, reach)
+    wanted = _ways(announcement, announcement.recipient, stated, reach)
     refused = _refused(announcement, reach, now)
-    usable = tuple(address for address in wanted if _usable(address))
-    allowed = tuple(address for address in usable if _allowed(announcement, address, preferences))
+    usable = tuple(way for way in wanted if _usable(way.address))
+    allowed = tuple(way for way in usable if _allowed(announcement, way, stated))
     if refused is not None:
         return _each(announcement, usable or wanted[:1], refused)
     if allowed:
@@ -80,16 +113,27 @@ def plan(
     return _each(announcement, wanted[:1], reason)
 
 
-def wanted_channels(
-    announcement: Announcement, preferences: Preferences | None, reach: Reach
-) -> tuple[ChannelAddress, ...]:
-    """The channels in order: the recipient's own if they said so, else the policy's."""
-    if preferences is not None and preferences.channels is not None:
-        return _first_of_each(preferences.channels) or (_without(DeliveryChannel.EMAIL),)
-    names = reach.notify.group if announcement.to_group else reach.notify.customer
-    channels = [DeliveryChannel(name) for name in dict.fromkeys(names)]
-    wanted = tuple(_by_policy(announcement, channel, reach) for channel in channels)
-    return wanted or (_without(DeliveryChannel.EMAIL),)
+def _ways(
+    announcement: Announcement, recipient: str, stated: Stated, reach: Reach
+) -> tuple[Way, ...]:
+    """The channels in order, never none: the recipient's own, the group's, or the policy's."""
+    own = stated.get(recipient)
+    if own is not None and own.channels is not None:
+        addresses = _first_of_each(own.channels)
+    elif announcement.to_agent and recipient == announcement.recipient:
+        return _ways_of_agent(announcement, stated, reach)
+    else:
+        addresses = _by_policy(announcement, recipient, reach)
+    return tuple(Way(address, recipient) for address in addresses or (_NOWHERE,))
+
+
+def _ways_of_agent(announcement: Announcement, stated: Stated, reach: Reach) -> tuple[Way, ...]:
+    inbox = Way(_without(DeliveryChannel.IN_APP), announcement.recipient)
+    if announcement.template in _QUIET:
+        return (inbox,)
+    through = _ways(announcement, announcement.owner_group, stated, reach)
+    kept = tuple(way for way in through if way.address.channel is not DeliveryChannel.IN_APP)
+    return (*kept, inbox)
 
 
 def _first_of_each(addresses: tuple[ChannelAddress, ...]) -> tuple[ChannelAddress, ...]:
@@ -103,21 +147,29 @@ def _first_of_each(addresses: tuple[ChannelAddress, ...]) -> tuple[ChannelAddres
 
 
 def _by_policy(
-    announcement: Announcement, channel: DeliveryChannel, reach: Reach
+    announcement: Announcement, recipient: str, reach: Reach
+) -> tuple[ChannelAddress, ...]:
+    names = reach.notify.customer if announcement.to_customer else reach.notify.group
+    channels = [DeliveryChannel(name) for name in dict.fromkeys(names)]
+    return tuple(_at(announcement, recipient, channel, reach) for channel in channels)
+
+
+def _at(
+    announcement: Announcement, recipient: str, channel: DeliveryChannel, reach: Reach
 ) -> ChannelAddress:
     if channel is DeliveryChannel.IN_APP:
         return _without(channel)
     address: str | None
-    if announcement.to_group:
-        group = reach.groups.get(announcement.recipient.removeprefix(GROUP_PREFIX))
+    if announcement.to_customer:
+        customer = announcement.story.customer
+        address = customer.email if channel is DeliveryChannel.EMAIL else None
+    else:
+        group = reach.groups.get(recipient.removeprefix(GROUP_PREFIX))
         by_channel = {
             DeliveryChannel.EMAIL: group.mailbox if group else None,
             DeliveryChannel.WEBHOOK: group.webhook if group else None,
         }
         address = by_channel[channel]
-    else:
-        customer = announcement.story.customer
-        address = customer.email if channel is DeliveryChannel.EMAIL else None
     if address is None:
         return _without(channel)
     return ChannelAddress(channel=channel, address=address)
@@ -128,18 +180,25 @@ def _without(channel: DeliveryChannel) -> ChannelAddress:
     return ChannelAddress.model_construct(channel=channel, address=None, verified=True, secret=None)
 
 
+_NOWHERE: Final = _without(DeliveryChannel.EMAIL)
+"""What is recorded of a recipient for whom nothing names a channel."""
+
+
 def _usable(address: ChannelAddress) -> bool:
     if address.channel is DeliveryChannel.IN_APP:
         return True
     return address.address is not None and address.verified
 
 
-def _allowed(
-    announcement: Announcement, address: ChannelAddress, preferences: Preferences | None
-) -> bool:
-    if preferences is None or announcement.template not in preferences.preferences:
-        return True
-    return address.channel in preferences.preferences[announcement.template]
+def _allowed(announcement: Announcement, way: Way, stated: Stated) -> bool:
+    """Whether nobody said that this text may not go this way: neither whose it is nor who reads."""
+    text, channel = announcement.template, way.address.channel
+    asked = (stated.get(announcement.recipient), stated.get(way.owner))
+    return all(
+        channel in one.preferences[text]
+        for one in asked
+        if one is not None and text in one.preferences
+    )
 
 
 def _refused(announcement: Announcement, reach: Reach, now: datetime) -> Reason | None:
@@ -155,17 +214,18 @@ def _refused(announcement: Announcement, reach: Reach, now: datetime) -> Reason 
 
 
 def _each(
-    announcement: Announcement,
-    addresses: tuple[ChannelAddress, ...],
-    reason: Reason,
+    announcement: Announcement, ways: tuple[Way, ...], reason: Reason
 ) -> tuple[Delivery, ...]:
     return tuple(
         Delivery(
-            id=delivery_id(announcement.cause.event_id, announcement.recipient, address.channel),
+            id=delivery_id(
+                announcement.cause.event_id, announcement.recipient, way.address.channel
+            ),
             announcement=announcement,
-            channel=address.channel,
-            address=address,
+            channel=way.address.channel,
+            address=way.address,
+            owner=way.owner,
             reason=reason,
         )
-        for address in addresses
+        for way in ways
     )

@@ -20,6 +20,8 @@ from schemas.vocabulary import Category, Lane, Severity, Status
 from services.notifier.core.vocabulary import Template
 
 GROUP_PREFIX = "group:"
+AGENT_PREFIX = "agent:"
+STAFF_PREFIXES = (GROUP_PREFIX, AGENT_PREFIX)
 
 
 class _Part(BaseModel):
@@ -100,6 +102,8 @@ class Detail(_Part):
     expires_at: datetime | None = None
     because: str | None = None
     agent: Holder | None = None
+    brief: str | None = None
+    """What whoever gave the case away says to whoever gets it."""
 
 
 class WaitingWord(_Part):
@@ -151,6 +155,7 @@ class Story(_Part):
     status: Status
     episode: int
     started_at: datetime
+    identity_verified: bool = False
     historical: bool = False
     """Whether the case was imported as it was, to tell nobody of."""
     description: str | None = None
@@ -163,6 +168,8 @@ class Story(_Part):
     standing: Standing | None = None
     offers: tuple[OpenOffer, ...] = ()
     told: tuple[Told, ...] = ()
+    holder_told: str | None = None
+    """The staff number that the customer's last message named as responsible."""
     waiting: tuple[WaitingWord, ...] = ()
 
     def next_promised_at(self, now: datetime) -> datetime | None:

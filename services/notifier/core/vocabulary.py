@@ -26,6 +26,9 @@ class Template(StrEnum):
     GROUP_WRITTEN_BRIEF = "group_written_brief"
     GROUP_HANDOVER = "group_handover"
     GROUP_RETRACTED = "group_retracted"
+    GROUP_FREED = "group_freed"
+    HOLDER_BRIEF = "holder_brief"
+    HOLDER_RELIEVED = "holder_relieved"
 
 
 class Reason(StrEnum):

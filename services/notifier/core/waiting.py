@@ -15,7 +15,7 @@ from schemas.conversation import CustomerAsked, CustomerRepliedTo, PromiseMade
 from schemas.event import EventData
 from schemas.pack import Pack
 from schemas.pack_clocks import ClockRule
-from services.notifier.core.announce import Announcement, Cause
+from services.notifier.core.announcement import Announcement, Cause
 from services.notifier.core.story import Story, WaitingWord
 
 PATIENCE: Final = timedelta(seconds=30)

@@ -5,7 +5,7 @@ Owns the names that templates may use. Holds no sentence itself: those are in `t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -18,11 +18,10 @@ from babel.numbers import format_currency
 from schemas.pack import Pack
 from schemas.pack_clocks import Texts
 from schemas.report import Transaction
-from services.notifier.core.announce import Announcement
+from services.notifier.core.announcement import Announcement
 from services.notifier.core.recipient import Preferences
 from services.notifier.core.redact import personal_values, redact
 from services.notifier.core.story import Detail, Line, Story
-from services.notifier.core.vocabulary import Template
 
 LANGUAGES: Final = ("en", "zh")
 _INSTANT: Final = {"en": "{day}, {clock} ({zone})", "zh": "{day} {clock}（{zone}）"}
@@ -52,11 +51,15 @@ class Voice:
         return texts.get(self.language) or texts.get("en") or next(iter(texts.values()))
 
 
-def voice_for(announcement: Announcement, preferences: Preferences | None) -> Voice:
-    """How this recipient is spoken to; a group without its own locale uses the customer's."""
+def voice_for(announcement: Announcement, wishes: Preferences | None, pack: Pack) -> Voice:
+    """How this recipient is spoken to.
+
+    The operator's people read the customer's language and the policy's zone, unless they say else.
+    """
     customer = announcement.story.customer
-    tag = (preferences.locale if preferences else None) or customer.locale
-    zone = (preferences.time_zone if preferences else None) or customer.time_zone
+    tag = (wishes.locale if wishes else None) or customer.locale
+    usual = customer.time_zone if announcement.to_customer else pack.time_zone
+    zone = (wishes.time_zone if wishes else None) or usual
     language = tag.replace("_", "-").split("-")[0].lower()
     if language not in LANGUAGES:
         return Voice("en", Locale("en"), ZoneInfo(zone))
@@ -66,8 +69,9 @@ def voice_for(announcement: Announcement, preferences: Preferences | None) -> Vo
 def context(announcement: Announcement, pack: Pack, voice: Voice, now: datetime) -> dict[str, Any]:
     """Every name that a template may use."""
     story, detail = announcement.story, announcement.detail
-    if announcement.template is Template.GROUP_HANDOVER:
+    if announcement.needs_consent is not None:
         story, detail = redacted(story), _redacted_detail(story, detail)
+    wanted = _explained(detail.facts or story.missing_facts, story, pack, voice)
     return {
         "number": str(story.case_id),
         "story": story,
@@ -78,10 +82,12 @@ def context(announcement: Announcement, pack: Pack, voice: Voice, now: datetime)
         "next_at": story.next_promised_at(now),
         "category": voice.of(_category_title(pack, story), story.category.value),
         "group": voice.of(_group_title(pack, story), _group_name(story)),
-        "wanted": _wanted(announcement, pack, voice),
+        "wanted": tuple(why for _, why in wanted),
+        "missing": _explained(story.missing_facts, story, pack, voice),
         "wording": voice.of(_offer_wording(announcement, pack), ""),
         "amount": _amount(story.transaction, voice),
         "when": voice.when,
+        "redacted": announcement.needs_consent is not None,
         "status": story.status.value,
     }
 
@@ -109,7 +115,11 @@ def redacted(story: Story) -> Story:
 def _redacted_detail(story: Story, detail: Detail) -> Detail:
     known = personal_values(story)
     return detail.model_copy(
-        update={"text": redact(detail.text, known) if detail.text else None, "agent": None}
+        update={
+            "text": redact(detail.text, known) if detail.text else None,
+            "brief": redact(detail.brief, known) if detail.brief else None,
+            "agent": None,
+        }
     )
 
 
@@ -139,13 +149,13 @@ def _group_title(pack: Pack, story: Story) -> Texts | None:
     return rule.title if rule else None
 
 
-def _wanted(announcement: Announcement, pack: Pack, voice: Voice) -> tuple[str, ...]:
-    """The facts asked for or still missing, each as the policy explains it."""
-    story = announcement.story
+def _explained(
+    names: Iterable[str], story: Story, pack: Pack, voice: Voice
+) -> tuple[tuple[str, str], ...]:
+    """Facts asked for or still missing, each with why the policy wants it."""
     rule = pack.categories.get(story.category)
     why: Mapping[str, Texts] = {need.fact: need.why for need in rule.facts} if rule else {}
-    names = announcement.detail.facts or story.missing_facts
-    return tuple(voice.of(why.get(name), name) for name in names)
+    return tuple((name, voice.of(why.get(name), name)) for name in names)
 
 
 def _offer_wording(announcement: Announcement, pack: Pack) -> Texts | None:

@@ -14,7 +14,7 @@ import pytest
 from schemas import case
 from schemas.event import EventData
 from schemas.report import Customer
-from services.notifier.core.announce import Announcement
+from services.notifier.core.announcement import Announcement
 from services.notifier.core.vocabulary import Template
 from services.notifier.core.wording import LANGUAGES, context, voice_for
 from services.notifier.render import Message, Renderer
@@ -25,15 +25,19 @@ RENDERER = Renderer()
 CUSTOMERS = {"zh": ZH, "en": EN}
 
 
+_BY_REASON = {Template.CASE_CLOSED, Template.GROUP_FREED, Template.HOLDER_BRIEF}
+
+
 def messages(events: tuple[EventData, ...], customer: Customer | None) -> dict[str, Message]:
     """What everybody reads after the last event, by template and how it came about."""
     first = events[0].model_copy(update={"customer": customer})
     found: dict[str, Message] = {}
     for word in tell(first, *events[1:])[-1].announcements:
-        voice = voice_for(word, None)
+        voice = voice_for(word, None, PACK)
         content = context(word, PACK, voice, at(len(events)))
-        found[_name(word, voice.language)] = RENDERER.message(
-            word.template, voice.language, content
+        # Of several that differ in few words the first one stands for all.
+        found.setdefault(
+            _name(word, voice.language), RENDERER.message(word.template, voice.language, content)
         )
     return found
 
@@ -41,10 +45,12 @@ def messages(events: tuple[EventData, ...], customer: Customer | None) -> dict[s
 def _name(word: Announcement, language: str) -> str:
     """Where the golden of a message rests."""
     parts = [f"{language}/{word.template}", word.detail.offered_rung or ""]
-    if word.template is Template.CASE_CLOSED:
+    if word.template in _BY_REASON:
         parts.append(str(word.detail.because))
     if word.template is Template.RUNG_ENTERED and word.story.standing:
-        parts.append(word.story.standing.rung)
+        parts += [word.story.standing.rung, str(word.detail.because)]
+    if word.template is Template.HOLDER_BRIEF and word.needs_consent:
+        parts.append("redacted")
     return ".".join(part for part in parts if part)
 
 
@@ -53,7 +59,7 @@ def everything() -> dict[str, Message]:
     found: dict[str, Message] = {}
     for customer in CUSTOMERS.values():
         for events in every_event():
-            found |= messages(events, customer)
+            found = messages(events, customer) | found
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from schemas import case, conversation, escalation
-from schemas.vocabulary import DeliveryChannel
+from schemas.vocabulary import DeliveryChannel, HolderReason
 from services.kit.timers import Timers
 from services.notifier.channels.email import EmailChannel, SmtpSettings
 from services.notifier.courier import Courier, Pace
@@ -25,6 +25,7 @@ from tests.support.notifier_stories import (
     case_opened,
     entered,
     every_event,
+    held_by,
     ladder_moved,
     on_rung,
     said,
@@ -75,6 +76,59 @@ async def statuses(here: World) -> dict[tuple[str, str], str]:
         (str(row["channel"]), str(row["template"])): str(row["status"])
         for row in await here.deliveries()
     }
+
+
+async def test_a_case_that_changes_hands_goes_to_the_agent_whole_and_to_the_customer_once(
+    here: World, sink: Sink
+) -> None:
+    receipt = said(conversation.CustomerRepliedTo, channel="phone", text="正在向对方银行查询。")
+    given = held_by(
+        "A1025", HolderReason.HANDED_OVER, previous_staff_number="A1024", brief="请勿重复询问。"
+    )
+    await here.hear(CASE, opened_by(here), started(), held_by("A1024", HolderReason.CLAIMED))
+    await here.hear(CASE, receipt, ladder_moved(240), given)
+    man = courier(here, sink)
+    await carried(man, 5)
+    await man.close()
+    rows = [(row["recipient"], row["channel"], row["template"]) for row in await here.deliveries()]
+    assert rows[-5:] == [
+        (str(here.subject_of(ZH.id)), "email", "holder_changed"),
+        (str(here.subject_of(ZH.id)), "in_app", "holder_changed"),
+        ("agent:A1025", "email", "holder_brief"),
+        ("agent:A1025", "in_app", "holder_brief"),
+        ("agent:A1024", "in_app", "holder_relieved"),
+    ]
+    (number,) = [n for n, mail in enumerate(sink.mails) if mail["To"] == "frontline@wallet.example"]
+    assert "赵敏，工号 A1025" in sink.mails[number]["Subject"]
+    brief = sink.text(number)
+    for part in (
+        "请勿重复询问。",  # the giver's words
+        "转账显示成功，对方没有收到。",  # the customer's own
+        "我方，电话，李四 工号 A1024：正在向对方银行查询。",
+        "restarted the app",
+        "evidence.payment_receipt",
+        "经办人员：李四，工号 A1024",
+    ):
+        assert part in brief
+    assert [mail["To"] for mail in sink.mails].count("customer@example.com") == 4
+
+
+async def test_of_a_case_that_its_holder_lost_only_the_operators_people_hear(
+    here: World, sink: Sink
+) -> None:
+    lost = held_by(None, HolderReason.SILENT, previous_staff_number="A1024")
+    released = held_by(None, HolderReason.RELEASED, previous_staff_number="A1024")
+    claimed = held_by("A1024", HolderReason.CLAIMED)
+    await here.hear(CASE, opened_by(here), started(), claimed, released, claimed, lost)
+    rows = [(row["recipient"], row["channel"], row["template"]) for row in await here.deliveries()]
+    assert rows[4:] == [
+        ("group:frontline", "email", "group_freed"),
+        ("agent:A1024", "in_app", "holder_relieved"),
+    ]
+    man = courier(here, sink)
+    await carried(man, 3)
+    await man.close()
+    assert "frontline@wallet.example" in {mail["To"] for mail in sink.mails}
 
 
 async def test_a_case_is_told_by_mail_and_in_the_app(here: World, sink: Sink) -> None:
@@ -200,8 +254,9 @@ async def test_every_step_is_told_and_nothing_personal_rests_in_clear(
     assert not [row for row in await here.deliveries() if row["status"] == "failed"]
     dump = await _everything(here)
     for secret in (
-        "张三", "李四", "customer@example.com", "13800000000", "cust-1001", "tx-5567",
-        "merchant-88", "转账", "回执", "restarted the app", "written_care@", "mailbox",
+        "张三", "李四", "赵敏", "王五", "周婷", "customer@example.com", "13800000000",
+        "cust-1001", "tx-5567", "merchant-88", "转账", "回执", "restarted the app",
+        "written_care@", "mailbox",
     ):  # fmt: skip
         for table, text in dump.items():
             if table != "policy":

@@ -19,6 +19,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from schemas import case, conversation, escalation
+from schemas.vocabulary import HolderReason
 from services.kit import http
 from services.notifier.api import router
 from services.notifier.inbox import Bell, Inbox
@@ -28,6 +29,7 @@ from tests.support.notifier_stories import (
     CASE,
     case_opened,
     entered,
+    held_by,
     ladder_moved,
     on_rung,
     said,
@@ -82,11 +84,11 @@ def opened(served: Served) -> case.CaseOpened:
 
 @asynccontextmanager
 async def listening(
-    served: Served, last_event_id: str | None = None
+    served: Served, last_event_id: str | None = None, of: str = "cust-1001"
 ) -> AsyncIterator[AsyncIterator[dict[str, str]]]:
     """The inbox's events as a client reads them."""
     headers = {"last-event-id": last_event_id} if last_event_id else {}
-    url = "/v1/recipients/cust-1001/inbox"
+    url = f"/v1/recipients/{of}/inbox"
     async with served.client.stream("GET", url, headers=headers) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         yield _events(answer)
@@ -197,6 +199,34 @@ async def test_what_a_recipient_stated_decides_how_they_are_told(served: Served)
         message = json.loads((await anext(events))["data"])
     assert message["subject"].startswith("We have received")
     assert message["language"] == "en"
+
+
+async def test_an_agent_says_how_to_be_told_and_has_an_inbox(served: Served) -> None:
+    url = "/v1/recipients/agent:A2001"
+    assert (await served.client.get(url)).status_code == 404
+    stated = {
+        "locale": "en",
+        "channels": [
+            {"channel": "email", "address": "wang@wallet.example"},
+            {"channel": "in_app"},
+        ],
+    }
+    put = await served.client.put(url, json=stated)
+    assert (put.status_code, put.json()["recipient"]) == (200, "agent:A2001")
+    given = held_by("A2001", HolderReason.ASSIGNED, "senior")
+    await served.world.hear(CASE, opened(served), started(), entered("senior"), given)
+    rows = [row for row in await served.world.deliveries() if row["recipient"] == "agent:A2001"]
+    assert [(row["channel"], row["template"]) for row in rows] == [
+        ("email", "holder_brief"), ("in_app", "holder_brief"),
+    ]  # fmt: skip
+    async with listening(served, of="agent:A2001") as events:
+        message = json.loads((await anext(events))["data"])
+    assert message["subject"].startswith("For 王五, staff number A2001")
+    read = await served.client.post(f"{url}/inbox/{message['id']}/read")
+    assert read.json()["status"] == "confirmed"
+    row = await served.world.notifier.db.fetchrow("SELECT * FROM recipient")
+    assert row is not None
+    assert b"wang" not in row["stated"]
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,17 @@ async def test_a_notification_verifies_with_the_standard_library(
     assert headers["host"] == f"localhost:{endpoint.server_port}"
     assert content["type"] == "notification.case_received"
     assert content["data"]["text"] == "您好"
+    assert "recipient" not in content["data"]  # as an older release froze it
     assert json.loads(body) == content
+
+
+async def test_a_groups_endpoint_learns_for_which_agent_a_message_is(
+    endpoint: Endpoint, channel: WebhookChannel
+) -> None:
+    for_agent = outgoing(endpoint.url).model_copy(update={"recipient": "agent:A2001"})
+    assert await channel.send(for_agent, real_now()) is None
+    ((_, _, body),) = endpoint.requests
+    assert json.loads(body)["data"]["recipient"] == "agent:A2001"
 
 
 async def test_every_attempt_sends_the_same_id_and_bytes(

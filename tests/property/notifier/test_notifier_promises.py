@@ -13,7 +13,7 @@ from schemas.event import EventData
 from schemas.pack import GroupRule, Notify
 from schemas.vocabulary import DeliveryChannel
 from services.notifier.core.advance import Step, advance, lapse
-from services.notifier.core.plan import Reach, plan
+from services.notifier.core.plan import Reach, asked_for, plan, wishes
 from services.notifier.core.recipient import ChannelAddress, Preferences
 from services.notifier.core.redact import MARK, redact
 from services.notifier.core.retry import LONGEST_WAIT, Fault, FaultKind, next_attempt
@@ -57,22 +57,29 @@ def steps(history: list[EventData], applied: list[int]) -> list[Step]:
     return found
 
 
-@given(HISTORIES, PREFERENCES, st.integers(0, 200), st.data())
+@given(HISTORIES, PREFERENCES, PREFERENCES, st.integers(0, 200), st.data())
 def test_every_owed_word_is_planned_once_per_channel_and_can_be_written(
-    history: list[EventData], preferences: Preferences | None, delay_min: int, data: st.DataObject
+    history: list[EventData],
+    own: Preferences | None,
+    of_group: Preferences | None,
+    delay_min: int,
+    data: st.DataObject,
 ) -> None:
     size = len(history)
     applied = data.draw(st.lists(st.integers(0, size + 1), min_size=size, max_size=size))
     for minutes, step in enumerate(steps(history, applied)):
         for word in step.announcements:
             now = at(minutes + delay_min)
-            deliveries = plan(word, preferences, REACH, now)
+            said = {word.owner_group: of_group, word.recipient: own}
+            stated = {name: one for name, one in said.items() if one is not None}
+            assert set(stated) <= asked_for([word]) | {word.owner_group}
+            deliveries = plan(word, stated, REACH, now)
             assert deliveries
             assert len({delivery.channel for delivery in deliveries}) == len(deliveries)
             assert len({delivery.reason for delivery in deliveries}) == 1
             old = now - word.cause.recorded_at > REACH.stale_after
             assert not (old and any(delivery.goes_out for delivery in deliveries))
-            voice = voice_for(word, preferences)
+            voice = voice_for(word, wishes(word, stated), PACK)
             content = context(word, PACK, voice, now)
             message = RENDERER.message(word.template, voice.language, content)
             assert voice.language in LANGUAGES

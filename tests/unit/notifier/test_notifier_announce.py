@@ -8,7 +8,7 @@ from schemas import case, escalation
 from schemas.event import EventData
 from schemas.vocabulary import RungReason, Side, Status
 from services.notifier.core.advance import UnopenedCase, advance
-from services.notifier.core.announce import Announcement
+from services.notifier.core.announcement import Announcement
 from services.notifier.core.vocabulary import Template
 from tests.support.notifier_stories import (
     CASE,
@@ -54,6 +54,16 @@ def test_entering_the_first_rung_tells_nobody_and_the_next_tells_customer_and_gr
     assert ("group:written_care", Template.GROUP_WRITTEN_BRIEF) in names(*base, entered("email"))
 
 
+def test_a_group_above_the_front_line_gets_the_brief_of_a_case_that_begins_there() -> None:
+    reopened = (started(episode=2, reason=RungReason.REOPENED),)
+    again = entered("senior", reason=RungReason.REOPENED, episode=2)
+    assert names(case_opened(), started(), *reopened, again) == {
+        ("group:senior", Template.GROUP_BRIEF)
+    }
+    severe = entered("senior", reason=RungReason.OPENED)
+    assert names(case_opened(), started(), severe) == {("group:senior", Template.GROUP_BRIEF)}
+
+
 def test_a_customer_driven_rung_hands_over_to_the_group_and_needs_consent() -> None:
     social = entered("social", side=Side.CUSTOMER, reason=RungReason.OFFER_ACCEPTED)
     (word,) = told(case_opened(), started(), social)
@@ -79,15 +89,6 @@ def test_a_missed_clock_is_told_only_where_the_policy_promised_it() -> None:
             tell_customer=owed,
         )  # fmt: skip
         assert len(told(case_opened(), started(), missed)) == expected
-
-
-def test_an_agent_taking_the_case_is_told_with_the_staff_number_and_letting_go_is_not() -> None:
-    claimed = on_rung(escalation.HolderChanged, staff_number="A1024", name="李四")
-    (word,) = told(case_opened(), started(), claimed)
-    assert word.story.standing is not None
-    assert word.story.standing.holder is not None
-    assert word.story.standing.holder.staff_number == "A1024"
-    assert told(case_opened(), started(), claimed, on_rung(escalation.HolderChanged)) == ()
 
 
 @pytest.mark.parametrize("events", every_event(), ids=lambda events: type(events[-1]).__name__)

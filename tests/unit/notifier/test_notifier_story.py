@@ -52,6 +52,19 @@ def test_whoever_takes_the_case_over_sees_what_an_incident_told_the_customer() -
     assert (last.text, last.inbound, last.staff_number) == ("服务恢复中", False, "A1024")
 
 
+def test_what_was_proved_and_what_was_held_for_the_solution_is_remembered() -> None:
+    story = story_of(case_opened(), said(case.IdentityVerified, method="video"))
+    assert (story_of(case_opened()).identity_verified, story.identity_verified) == (False, True)
+    assert story_of(case_opened(identity_verified=True)).identity_verified
+    solved = said(case.CaseResolved, status=Status.RESOLVED, outcome="refunded", summary="by card")
+    again = said(case.CaseReopened, episode=2, reason="never came", by=None)
+    last = story_of(case_opened(), solved, again).conversation[-2:]
+    assert [(line.inbound, line.text) for line in last] == [
+        (False, "refunded: by card"),
+        (True, "never came"),
+    ]
+
+
 def test_the_next_promised_time_is_the_earliest_that_is_still_to_come() -> None:
     promised = said(
         conversation.PromiseMade, promise_id=event_id("p"), by_when=at(10), what="call back"

@@ -86,7 +86,7 @@ def test_a_question_before_the_ladder_started_follows_the_first_message() -> Non
 
 def test_what_waited_comes_before_what_the_ladder_event_itself_says() -> None:
     step = advance(CASE, reply_heard(), heard(entered("senior"), 3, applied=2), PACK)
-    customer = [word.template for word in step.announcements if not word.to_group]
+    customer = [word.template for word in step.announcements if word.to_customer]
     assert customer == ["customer_replied_to", "rung_entered"]
     assert [told.template for told in step.story.told][-2:] == customer
 
