@@ -22,7 +22,7 @@ def tracked(*patterns: str) -> list[Path]:
     return sorted({ROOT / name for name in names if name and (ROOT / name).is_file()})
 
 
-SOURCES = tracked("services/*.py", "schemas/*.py", "benchmarks/*.py")
+SOURCES = tracked("services/*.py", "schemas/*.py", "benchmarks/*.py", "examples/*.py")
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
