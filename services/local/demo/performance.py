@@ -16,6 +16,7 @@ from services.local.demo.client import Api, UnexpectedAnswerError
 from services.local.demo.malformed import send_malformed_by_http, send_malformed_by_kafka
 from services.local.demo.plots import CHAT, REPORT_AGAIN
 from services.local.demo.reporting import Place, Reporter
+from services.local.demo.responder import until_answered
 from services.local.demo.script import REPORT, Act, Moment, Script
 
 ON_THE_LADDER: Final = frozenset(
@@ -74,6 +75,15 @@ class Performance:
         if unknown:
             await self.api.until_quiet()
             await asyncio.gather(*(self._find(case) for case in unknown))
+        await self._answered(moment)
+
+    async def _answered(self, moment: Moment) -> None:
+        """What was asked of other backends is answered before time goes on."""
+        await self.api.until_quiet()
+        names = {acts[0].case.name for acts in moment.acts}
+        await until_answered(
+            self.api, [id for name, id in self.played.ids.items() if name in names]
+        )
 
     async def _one_after_the_other(self, acts: Sequence[Act]) -> None:
         for act in acts:

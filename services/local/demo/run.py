@@ -32,6 +32,7 @@ from services.local.demo.faults import DemoFailed
 from services.local.demo.performance import Performance, Played
 from services.local.demo.plots import read_plots
 from services.local.demo.reporting import Place, reporting
+from services.local.demo.responder import responding
 from services.local.demo.result import Result, summed_up, table_of
 from services.local.demo.script import Moment, Script, write_script
 from services.local.demo.stage import Stage, raised
@@ -119,6 +120,7 @@ async def _on(
     async with AsyncExitStack() as parts:
         api = await parts.enter_async_context(connected(stage.http))
         reporter = await parts.enter_async_context(reporting(stage.kafka, stage.topics_prefix))
+        await parts.enter_async_context(responding(stage))
         await parts.enter_async_context(watching(stage.kafka, topics, board.hear))
         await parts.enter_async_context(shown(board, api, console, live=live))
         play = Performance(script, api, reporter, _progress(board, console, live=live))

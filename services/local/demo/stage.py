@@ -54,7 +54,7 @@ async def raised(state: Path | None, kafka: str, clock: datetime) -> AsyncIterat
             said = await _first_line(child, folder)
             yield Stage(said["http"], said["kafka"], said["topics_prefix"], folder)
         finally:
-            await _end(child)
+            await ended(child)
 
 
 @contextlib.contextmanager
@@ -86,7 +86,8 @@ async def _first_line(child: asyncio.subprocess.Process, folder: Path) -> dict[s
     return said
 
 
-async def _end(child: asyncio.subprocess.Process) -> None:
+async def ended(child: asyncio.subprocess.Process) -> None:
+    """Ends a child of the demo: politely, then not."""
     if child.returncode is not None:
         return
     child.terminate()

@@ -18,7 +18,7 @@ from services.local.demo.expected import Forecast, RungEntry
 
 LATE_MS: Final = 1000
 _CHINESE: Final = re.compile("[\u4e00-\u9fff]")
-_GROUP: Final = "group:"
+_GROUP, _AGENT = "group:", "agent:"
 _ARRIVED: Final = frozenset({"sent", "confirmed"})
 
 
@@ -185,11 +185,16 @@ def _judge_mail(
     delivery: dict[str, Any],
     mailboxes: Mapping[str, str | None],
 ) -> None:
-    """It went to the customer, in the customer's language, or to the group's mailbox."""
-    group = delivery["recipient"].partition(_GROUP)[2]
+    """It went to the customer, in the customer's language, or to a mailbox of the operator."""
+    recipient, template = delivery["recipient"], delivery["template"]
+    if recipient.startswith(_AGENT):
+        if mail["to"] not in [[mailbox] for mailbox in mailboxes.values()]:
+            verdict.differ(case.name, f"{template} went to {mail['to']}, to no group's mailbox")
+        return
+    group = recipient.partition(_GROUP)[2]
     address = mailboxes.get(group) if group else case.email
     if mail["to"] != [address]:
-        verdict.differ(case.name, f"{delivery['template']} went to {mail['to']}, not to {address}")
+        verdict.differ(case.name, f"{template} went to {mail['to']}, not to {address}")
     language = "zh" if _CHINESE.search(mail["subject"]) else "en"
     if not group and language != case.language:
         verdict.differ(case.name, f"{delivery['template']} is in {language}, not {case.language}")

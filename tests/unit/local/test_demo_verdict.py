@@ -107,6 +107,30 @@ def test_what_goes_as_forecast_is_right() -> None:
     assert verdict == Verdict()
 
 
+def test_what_an_agent_is_told_goes_to_the_mailbox_of_a_group() -> None:
+    def sent_to(address: str) -> Callable[[Evidence], object]:
+        row = {
+            "key": "brief", "event_id": "handed", "recipient": "agent:A1025", "channel": "email",
+            "template": "holder_brief", "status": "sent", "reason": "owed",
+        }  # fmt: skip
+        mail = {
+            "to": [address],
+            "subject": "x",
+            "headers": {"Message-ID": "<brief@wallet.example>"},
+        }
+
+        def change(evidence: Evidence) -> None:
+            evidence.cases[0].deliveries.append(row)
+            evidence.mails.append(mail)
+
+        return change
+
+    extra = "1 of holder_brief by email too many"  # this plot hands nothing over
+    assert [d for d in judged(sent_to(MAILBOX)).differences if extra not in d] == []
+    wrong = judged(sent_to("customer@example.com")).differences
+    assert [d for d in wrong if "to no group's mailbox" in d]
+
+
 def test_a_missing_case_is_lost() -> None:
     verdict = judge([forecasts()[NAME]], Evidence((), [], ()), {})
     assert verdict.lost > 0

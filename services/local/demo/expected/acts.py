@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from schemas.vocabulary import Category, RungReason, Side
-from services.local.demo.expected.ladder import Ladder, is_promise
+from services.local.demo.expected.ladder import TO_AGENT, TO_GROUP, Ladder, is_promise
 from services.local.demo.expected.rules import UnforeseenError
 from services.local.demo.expected.timers import (
     ACKNOWLEDGEMENT,
@@ -126,11 +126,14 @@ def _claim(ladder: Ladder, act: Act) -> None:
 
 def _recuse(ladder: Ladder, act: Act) -> None:
     ladder.holder = None
+    ladder.tell("group_freed", TO_GROUP)
 
 
 def _hand_over(ladder: Ladder, act: Act) -> None:
+    ladder.relieve()
     ladder.holder = act.body["to_agent"]
     ladder.tell("holder_changed")
+    ladder.tell("holder_brief", TO_AGENT)
 
 
 def _acknowledge(ladder: Ladder, act: Act) -> None:

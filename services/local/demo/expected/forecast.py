@@ -9,10 +9,18 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from schemas.pack import Notify
 from services.local.demo.cast import DemoCase
 from services.local.demo.expected.acts import carry_out
 from services.local.demo.expected.deadlines import run_until
-from services.local.demo.expected.ladder import TO_CUSTOMER, Ladder, RungEntry
+from services.local.demo.expected.ladder import (
+    TO_AGENT,
+    TO_AGENTS_INBOX,
+    TO_CUSTOMER,
+    TO_GROUP,
+    Ladder,
+    RungEntry,
+)
 from services.local.demo.expected.rules import Rules
 from services.local.demo.plots import CHAT
 from services.local.demo.script import Script
@@ -72,10 +80,19 @@ def _seen(case: DemoCase, ladder: Ladder, *, contacts: int) -> Forecast:
 
 def _deliveries(case: DemoCase, ladder: Ladder) -> Counter[Told]:
     """One delivery per word and channel; a customer without a mail address gets no mail."""
-    notify = ladder.rules.pack.notify
     deliveries: Counter[Told] = Counter()
     for (template, whom), count in ladder.said.items():
-        for channel in notify.customer if whom == TO_CUSTOMER else notify.group:
+        for channel in _channels(whom, ladder.rules.pack.notify):
             if whom != TO_CUSTOMER or channel != "email" or case.email is not None:
                 deliveries[template, channel] += count
     return deliveries
+
+
+def _channels(whom: str, notify: Notify) -> tuple[str, ...]:
+    """An agent who has not said how is reached through the group, and in the own inbox."""
+    return {
+        TO_CUSTOMER: notify.customer,
+        TO_GROUP: notify.group,
+        TO_AGENT: (*notify.group, "in_app"),
+        TO_AGENTS_INBOX: ("in_app",),
+    }[whom]

@@ -24,6 +24,8 @@ from services.local.demo.expected.timers import (
 
 TO_CUSTOMER = "customer"
 TO_GROUP = "group"
+TO_AGENT = "agent"
+TO_AGENTS_INBOX = "inbox of an agent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ class Ladder:
         reopened = self.episode > 1
         self._stand_on(rung, RungReason.REOPENED if reopened else RungReason.OPENED, at)
         self.tell("case_reopened" if reopened else "case_received")
+        if self.rules.rung(rung).path != "phone":
+            self._brief(rung)
         for rule in self.rules.clocks(self.lane):
             if trigger in rule.starts_on:
                 self.start(rule, at)
@@ -125,13 +129,22 @@ class Ladder:
         """Stands on another rung; nobody holds the case there yet."""
         self.end(RUNG, ACKNOWLEDGEMENT)
         self.resume(at, "agent")
+        self.relieve()
         self._stand_on(rung, reason, at, visit)
-        rule = self.rules.rung(rung)
-        if rule.side is Side.CUSTOMER:
+        if self.rules.rung(rung).side is Side.CUSTOMER:
             self.tell("group_handover", TO_GROUP)
             return
         self.tell("rung_entered")
-        self.tell("group_written_brief" if rule.path == "email" else "group_brief", TO_GROUP)
+        self._brief(rung)
+
+    def relieve(self) -> None:
+        """Whoever holds the case has it no more, and did not ask for that."""
+        if self.holder is not None:
+            self.tell("holder_relieved", TO_AGENTS_INBOX)
+
+    def _brief(self, rung: str) -> None:
+        written = self.rules.rung(rung).path == "email"
+        self.tell("group_written_brief" if written else "group_brief", TO_GROUP)
 
     def stop(self, status: str) -> None:
         """The ladder ends with the case."""
