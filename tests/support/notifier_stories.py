@@ -290,11 +290,15 @@ def changes_of_hands(held: Events, email: Events, social: Events) -> tuple[Event
     The events before: A1024 holds it on the front line; it is on the written path; on social media.
     """
     brief = "客户已把全部情况告诉我们，请勿重复询问；客户电话 13800000000。"
+    frozen = on_rung(
+        escalation.ClockStarted, clock="action:freeze", kind="service", started_at=at(5),
+        budget="PT10M", unit="elapsed",
+    )  # fmt: skip
     given = held_by("A1025", HolderReason.HANDED_OVER, previous_staff_number="A1024", brief=brief)
     lost = {"previous_staff_number": "A1024"}
     written = held_by("A3001", HolderReason.CLAIMED, "email")
     return (
-        (*held, given),
+        (*held, frozen, given),
         (*held, held_by(None, HolderReason.SILENT, **lost)),
         (*held, entered("senior"), held_by("A2001", HolderReason.ASSIGNED, "senior")),
         (

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from schemas import escalation
 from schemas.event import EventData
-from services.notifier.core.story import Holder, OpenOffer, Standing, Story
+from services.notifier.core.story import AskedState, Holder, OpenOffer, Standing, Story
+
+_ACTION: Final = "action:"
+"""How the clocks of actions are named."""
+_ASKED: Final[Mapping[type[escalation.ClockEvent], AskedState]] = {
+    escalation.ClockStarted: AskedState.OPEN,
+    escalation.ClockMissed: AskedState.LATE,
+    escalation.ClockStopped: AskedState.CLOSED,
+}
 
 
 def fold_ladder(story: Story, event: EventData) -> Story:
     """The story after one more event of topic `escalations`."""
     if not isinstance(event, escalation.LadderEvent):
         return story
-    changed = story.model_copy(update={"standing": _standing(story, event)})
-    return changed.model_copy(update={"offers": _offers(changed, event)})
+    changes = {
+        "standing": _standing(story, event),
+        "offers": _offers(story, event),
+        "asked": _asked(story, event),
+    }
+    return story.model_copy(update=changes)
 
 
 def _standing(story: Story, event: escalation.LadderEvent) -> Standing:
@@ -57,3 +72,13 @@ def _offers(story: Story, event: escalation.LadderEvent) -> tuple[OpenOffer, ...
     if isinstance(event, escalation.LadderStopped):
         return ()
     return story.offers
+
+
+def _asked(story: Story, event: escalation.LadderEvent) -> dict[str, AskedState]:
+    """An action has a clock of its name; another request for it starts the clock anew."""
+    if not isinstance(event, escalation.ClockEvent) or not event.clock.startswith(_ACTION):
+        return story.asked
+    state = _ASKED.get(type(event))
+    if state is None:
+        return story.asked
+    return {**story.asked, event.clock.removeprefix(_ACTION): state}

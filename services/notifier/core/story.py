@@ -65,6 +65,14 @@ class Promise(_Part):
     agent_name: str | None = None
 
 
+class AskedState(StrEnum):
+    """How far another department is with what it was asked for."""
+
+    OPEN = "open"
+    LATE = "late"
+    CLOSED = "closed"
+
+
 class OpenOffer(_Part):
     """A customer-driven rung that is open to the customer."""
 
@@ -167,6 +175,8 @@ class Story(_Part):
     consents: frozenset[str] = frozenset()
     standing: Standing | None = None
     offers: tuple[OpenOffer, ...] = ()
+    asked: dict[str, AskedState] = {}
+    """What other departments were asked for, by action, as far as the ladder's clocks tell."""
     told: tuple[Told, ...] = ()
     holder_told: str | None = None
     """The staff number that the customer's last message named as responsible."""

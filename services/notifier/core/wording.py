@@ -83,6 +83,7 @@ def context(announcement: Announcement, pack: Pack, voice: Voice, now: datetime)
         "category": voice.of(_category_title(pack, story), story.category.value),
         "group": voice.of(_group_title(pack, story), _group_name(story)),
         "wanted": tuple(why for _, why in wanted),
+        "asked": _asked(story, pack, voice),
         "missing": _explained(story.missing_facts, story, pack, voice),
         "wording": voice.of(_offer_wording(announcement, pack), ""),
         "amount": _amount(story.transaction, voice),
@@ -156,6 +157,13 @@ def _explained(
     rule = pack.categories.get(story.category)
     why: Mapping[str, Texts] = {need.fact: need.why for need in rule.facts} if rule else {}
     return tuple((name, voice.of(why.get(name), name)) for name in names)
+
+
+def _asked(story: Story, pack: Pack, voice: Voice) -> tuple[tuple[str, str], ...]:
+    """What other departments were asked for, as the policy calls it, and how far they are."""
+    rules = {action.value: rule for action, rule in pack.actions.items()}
+    titles = {name: rules[name].title if name in rules else None for name in story.asked}
+    return tuple((voice.of(titles[name], name), state) for name, state in story.asked.items())
 
 
 def _offer_wording(announcement: Announcement, pack: Pack) -> Texts | None:

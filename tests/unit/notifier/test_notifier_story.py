@@ -5,7 +5,7 @@ from __future__ import annotations
 from schemas import case, conversation, escalation
 from schemas.report import Contact
 from schemas.vocabulary import Channel, ConsentTo, Direction, Status
-from services.notifier.core.story import LineKind, load
+from services.notifier.core.story import AskedState, LineKind, load
 from tests.support.notifier_stories import (
     T0,
     at,
@@ -100,6 +100,22 @@ def test_an_offer_is_open_until_it_is_answered() -> None:
     assert len(story_of(case_opened(), made).offers) == 1
     for answer in (escalation.OfferAccepted, escalation.OfferDeclined, escalation.OfferExpired):
         assert story_of(case_opened(), made, offered(answer, "social")).offers == ()
+
+
+def test_what_other_departments_were_asked_for_is_known_by_its_clock() -> None:
+    clock = {"clock": "action:freeze", "kind": "service"}
+    asked = on_rung(escalation.ClockStarted, **clock, started_at=T0, budget="PT10M", unit="elapsed")
+    late = on_rung(escalation.ClockMissed, **clock, missed_at=at(10))
+    closed = on_rung(escalation.ClockStopped, **clock, met=False, stopped_at=at(12))
+    other = on_rung(
+        escalation.ClockStarted, clock="update", kind="service", started_at=T0, budget="PT4H",
+        unit="business",
+    )  # fmt: skip
+    assert story_of(case_opened(), started(), other).asked == {}
+    assert story_of(case_opened(), started(), asked).asked == {"freeze": AskedState.OPEN}
+    assert story_of(case_opened(), started(), asked, late).asked == {"freeze": AskedState.LATE}
+    everything = story_of(case_opened(), started(), asked, late, closed)
+    assert everything.asked == {"freeze": AskedState.CLOSED}
 
 
 def test_an_erased_customer_is_still_a_story() -> None:

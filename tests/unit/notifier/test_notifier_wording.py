@@ -19,7 +19,7 @@ from schemas.vocabulary import (
 )
 from services.notifier.core.announcement import Announcement, Cause
 from services.notifier.core.recipient import Preferences
-from services.notifier.core.story import Detail, Holder, Line, LineKind, Story, Told
+from services.notifier.core.story import AskedState, Detail, Holder, Line, LineKind, Story, Told
 from services.notifier.core.vocabulary import Template
 from services.notifier.core.wording import LANGUAGES, context, voice_for
 from services.notifier.render import Renderer
@@ -96,6 +96,18 @@ def test_every_reason_to_climb_has_a_sentence_for_the_customer(language: str) ->
             RungReason.ACKNOWLEDGEMENT_MISSED,
         }
         assert (own_fault in told) is not in_time
+
+
+@languages
+def test_what_other_departments_do_has_words(language: str) -> None:
+    asked = dict(zip(("freeze", "trace", "dance"), AskedState, strict=True))
+    brief = text(language, Template.GROUP_BRIEF, asked=asked)
+    expected = {
+        "en": ("- Freeze the account: no answer yet", "- Trace the transaction: not done in time"),
+        "zh": ("- 冻结账户：尚未答复", "- 追踪交易：未按时完成"),
+    }[language]
+    assert all(line in brief for line in expected)
+    assert "- dance" in brief  # an action that this policy has no name for
 
 
 @languages

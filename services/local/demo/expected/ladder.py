@@ -69,6 +69,7 @@ class Ladder:
     def begin(self, rung: str, trigger: str, at: datetime) -> None:
         """An episode begins: entry rung, then the lane's clocks."""
         self.episode += 1
+        self.relieve()
         self.running, self.status = True, "open"
         self.visits.clear()
         self.pauses.clear()
