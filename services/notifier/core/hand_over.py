@@ -32,8 +32,8 @@ _LOST: Final = frozenset(
     }
 )
 """Why a case is free again although it was in somebody's hands and has not moved."""
-_BY_THEMSELVES: Final = frozenset({HolderReason.RELEASED, HolderReason.RECUSED})
-"""Why a holder knows already that the case is not theirs any more."""
+_KNOWN: Final = frozenset({HolderReason.RELEASED, HolderReason.RECUSED, HolderReason.RUNG_LEFT})
+"""Why a holder knows already that the case is not theirs: they said so, or saw it climb."""
 
 
 def changed_hands(moment: Moment) -> tuple[Announcement, ...]:
@@ -79,7 +79,7 @@ def _freed(moment: Moment) -> Iterator[Announcement]:
 def _relieved(moment: Moment) -> Iterator[Announcement]:
     event: HolderChanged = moment.event
     previous = event.previous_staff_number
-    if event.reason is None or event.reason in _BY_THEMSELVES:
+    if event.reason is None or event.reason in _KNOWN:
         return
     if previous is not None and previous != event.staff_number:
         detail = Detail(because=event.reason)

@@ -95,17 +95,18 @@ def test_a_group_learns_that_a_case_is_free_again_and_the_customer_is_left_in_pe
     assert words == freed if reason is HolderReason.RECUSED else freed | relieved
 
 
-@pytest.mark.parametrize("event", [lost(HolderReason.RELEASED), on_rung(escalation.HolderChanged)])
-def test_nothing_is_said_of_a_case_that_its_holder_put_back(
+@pytest.mark.parametrize(
+    "event",
+    [
+        lost(HolderReason.RELEASED),
+        lost(HolderReason.RUNG_LEFT, rung="senior"),
+        on_rung(escalation.HolderChanged),
+    ],
+)
+def test_nothing_is_said_of_a_case_that_its_holder_put_back_or_that_climbed(
     event: escalation.HolderChanged,
 ) -> None:
     assert told(*HELD, event) == ()
-
-
-def test_a_holder_whose_case_moved_on_learns_it_and_the_next_group_has_its_brief() -> None:
-    moved = held_by(None, HolderReason.RUNG_LEFT, "senior", previous_staff_number="A1024")
-    assert names(*HELD, moved) == {("agent:A1024", Template.HOLDER_RELIEVED)}
-    assert told(*OPEN, held_by(None, HolderReason.RUNG_LEFT, "senior")) == ()
 
 
 def test_a_case_that_goes_to_another_group_is_briefed_there() -> None:

@@ -10,7 +10,13 @@ from datetime import datetime
 from typing import Final
 
 from schemas.vocabulary import Category, RungReason, Side
-from services.local.demo.expected.ladder import TO_AGENT, TO_GROUP, Ladder, is_promise
+from services.local.demo.expected.ladder import (
+    TO_AGENT,
+    TO_AGENTS_INBOX,
+    TO_GROUP,
+    Ladder,
+    is_promise,
+)
 from services.local.demo.expected.rules import UnforeseenError
 from services.local.demo.expected.timers import (
     ACKNOWLEDGEMENT,
@@ -130,7 +136,8 @@ def _recuse(ladder: Ladder, act: Act) -> None:
 
 
 def _hand_over(ladder: Ladder, act: Act) -> None:
-    ladder.relieve()
+    if ladder.holder is not None:
+        ladder.tell("holder_relieved", TO_AGENTS_INBOX)
     ladder.holder = act.body["to_agent"]
     ladder.tell("holder_changed")
     ladder.tell("holder_brief", TO_AGENT)

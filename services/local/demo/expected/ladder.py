@@ -69,7 +69,6 @@ class Ladder:
     def begin(self, rung: str, trigger: str, at: datetime) -> None:
         """An episode begins: entry rung, then the lane's clocks."""
         self.episode += 1
-        self.relieve()
         self.running, self.status = True, "open"
         self.visits.clear()
         self.pauses.clear()
@@ -130,18 +129,12 @@ class Ladder:
         """Stands on another rung; nobody holds the case there yet."""
         self.end(RUNG, ACKNOWLEDGEMENT)
         self.resume(at, "agent")
-        self.relieve()
         self._stand_on(rung, reason, at, visit)
         if self.rules.rung(rung).side is Side.CUSTOMER:
             self.tell("group_handover", TO_GROUP)
             return
         self.tell("rung_entered")
         self._brief(rung)
-
-    def relieve(self) -> None:
-        """Whoever holds the case has it no more, and did not ask for that."""
-        if self.holder is not None:
-            self.tell("holder_relieved", TO_AGENTS_INBOX)
 
     def _brief(self, rung: str) -> None:
         written = self.rules.rung(rung).path == "email"
