@@ -14,13 +14,16 @@ from services.escalation.core.deadlines import clock_of, due_of, honoured_pauses
 from services.escalation.core.policy import Policy
 from services.escalation.core.records import (
     ACKNOWLEDGEMENT,
+    ACTION_PREFIX,
+    HOLDER_CLOCK,
     RUNG_CLOCK,
+    ActionRecord,
     ClockRecord,
     OfferRecord,
     RungRecord,
 )
 from services.escalation.core.state import LadderState
-from services.escalation.core.views import clock_view, in_zone, rung_view
+from services.escalation.core.views import clock_view, holder_view, in_zone, rung_view
 
 
 def explain(state: LadderState, policy: Policy) -> dict[str, Any]:
@@ -33,6 +36,8 @@ def explain(state: LadderState, policy: Policy) -> dict[str, Any]:
         "earlier_runs_in_the_log": dict(state.dropped_cycles),
         "rungs": [_rung(record, state, policy) for record in state.history],
         "offers": [_offer(record, policy) for record in state.offers],
+        "actions": [_action(record, policy) for record in state.actions],
+        "holders": [holder_view(record, policy) for record in state.holders],
     }
 
 
@@ -123,7 +128,9 @@ def _rule_of_clock(record: ClockRecord, state: LadderState, policy: Policy) -> d
     if rule is not None:
         where = f"lanes.{state.lane.value}.clocks.{rule.name}"
         return {"where": where, **rule.model_dump(mode="json")}
-    if record.name in (RUNG_CLOCK, ACKNOWLEDGEMENT):
+    if record.name.startswith(ACTION_PREFIX):
+        return {"where": f"actions.{record.name.removeprefix(ACTION_PREFIX)}.answer_within"}
+    if record.name in (RUNG_CLOCK, ACKNOWLEDGEMENT, HOLDER_CLOCK):
         budget = record.budget.model_dump(mode="json") if record.budget else None
         return {"where": "ladder.rungs", "budget": budget}
     return {"where": "promise"}
@@ -167,5 +174,29 @@ def _offer(record: OfferRecord, policy: Policy) -> dict[str, Any]:
         "reason": record.reason.value,
         "because_of": str(record.made_by),
         "rule": {"where": f"ladder.rungs.{record.rung}.offer", "expires_after": expiry},
+        "pack_digest": policy.digest,
+    }
+
+
+def _action(record: ActionRecord, policy: Policy) -> dict[str, Any]:
+    """What was asked and came of it; ids, amounts and words of other backends stay out."""
+    rule = policy.pack.actions.get(record.action)
+    return {
+        "id": str(record.id),
+        "action": record.action.value,
+        "state": record.state.value,
+        "requested_at": in_zone(record.requested_at, policy),
+        "requested_by": record.requested_by,
+        "because_of": str(record.cause),
+        "clock": {"name": record.clock, "cycle": record.cycle},
+        "accepted_at": in_zone(record.accepted_at, policy),
+        "expires_at": in_zone(record.expires_at, policy),
+        "ended_at": in_zone(record.ended_at, policy),
+        "ended_by": str(record.ended_by) if record.ended_by else None,
+        "rule": {
+            "where": f"actions.{record.action}",
+            "late_to": rule.late_to if rule else None,
+            "refused_to": rule.refused_to if rule else None,
+        },
         "pack_digest": policy.digest,
     }

@@ -127,7 +127,7 @@ def _people_view(state: LadderState, policy: Policy) -> dict[str, Any]:
         "holder": place.holder.model_dump(mode="json") if place.holder else None,
         "brief": place.brief,
         "assign_at": in_zone(place.assign_at, policy),
-        "holders": [_holder_view(record, policy) for record in state.holders],
+        "holders": [holder_view(record, policy) for record in state.holders],
         "recused": list(state.recused),
         "complained_about": list(state.complained_about),
     }
@@ -193,7 +193,8 @@ def rung_view(record: RungRecord, policy: Policy) -> dict[str, Any]:
     }
 
 
-def _holder_view(record: HolderRecord, policy: Policy) -> dict[str, Any]:
+def holder_view(record: HolderRecord, policy: Policy) -> dict[str, Any]:
+    """A time during which an agent held the case."""
     return {
         "staff_number": record.staff_number,
         "episode": record.episode,
