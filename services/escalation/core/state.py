@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from pydantic import Field
+
 from schemas.case import PackPin
 from schemas.vocabulary import Category, ImportMode, Lane, Severity, Status, StopReason
 from services.escalation.core.records import (
@@ -28,7 +30,10 @@ from services.escalation.core.records import (
 
 
 class LadderState(Document):
-    """Everything the engine knows of one case."""
+    """Everything the engine knows of one case.
+
+    Empty lists come from a factory: pydantic copies a default deeply, each time it is used.
+    """
 
     case_id: UUID
     policy: PackPin
@@ -39,26 +44,26 @@ class LadderState(Document):
     status: Status
     identity_verified: bool = False
     locale: str = "en"
-    known: dict[str, Any] = {}
+    known: dict[str, Any] = Field(default_factory=dict)
     """Ids and amounts that actions are about: customer, transaction, amount, currency."""
     started_at: datetime
     """The earliest contact of this episode, from which its clocks run."""
     import_mode: ImportMode | None = None
     place: Place
-    clocks: list[ClockRecord] = []
-    dropped_cycles: dict[str, int] = {}
-    pauses: list[PauseRecord] = []
-    offers: list[OfferRecord] = []
-    history: list[RungRecord] = []
-    undos: list[Undo] = []
-    visits: dict[str, int] = {}
-    consents: dict[str, bool] = {}
-    recused: list[str] = []
+    clocks: list[ClockRecord] = Field(default_factory=list)
+    dropped_cycles: dict[str, int] = Field(default_factory=dict)
+    pauses: list[PauseRecord] = Field(default_factory=list)
+    offers: list[OfferRecord] = Field(default_factory=list)
+    history: list[RungRecord] = Field(default_factory=list)
+    undos: list[Undo] = Field(default_factory=list)
+    visits: dict[str, int] = Field(default_factory=dict)
+    consents: dict[str, bool] = Field(default_factory=dict)
+    recused: list[str] = Field(default_factory=list)
     incident: UUID | None = None
     """The incident that the case is linked to."""
-    complained_about: list[str] = []
-    holders: list[HolderRecord] = []
-    actions: list[ActionRecord] = []
+    complained_about: list[str] = Field(default_factory=list)
+    holders: list[HolderRecord] = Field(default_factory=list)
+    actions: list[ActionRecord] = Field(default_factory=list)
     stopped: StopReason | None = None
     stopped_at: datetime | None = None
     held_since: datetime | None = None
