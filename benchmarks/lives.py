@@ -6,11 +6,10 @@ hashed and chained as intake's own are. Writes no database but the subjects' key
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID, uuid5
 
 from schemas.case import CaseEvent, CaseOpened, ContactAdded, PackPin
@@ -65,9 +64,7 @@ class Teller:
         """The next message of a case."""
         life.sequence += 1
         event_id = uuid5(life.case, f"{CASES}:{life.sequence}")
-        public, private = event.split()
-        sealed = self._sealed(life, private, event_id) if private else None
-        value = self._wire.dump_value(public, sealed)
+        value = self._value(life, event, event_id)
         told = self._wire.make(
             event_id,
             "intake",
@@ -89,12 +86,10 @@ class Teller:
             for life in lives:
                 yield self.tell(life, make(life, self), self.opened_at)
 
-    def _sealed(self, life: Life, private: dict[str, Any], event_id: UUID) -> dict[str, str] | None:
-        plaintext = self._wire.dump_value(private, None)
-        blob = self.sealer.seal(life.subject, plaintext, event_id.bytes)
-        if blob is None:
-            return None
-        return {"subject": str(life.subject), "blob": base64.b64encode(blob).decode()}
+    def _value(self, life: Life, event: CaseEvent, event_id: UUID) -> bytes:
+        public, private = event.halves()
+        blob = self.sealer.seal(life.subject, private, event_id.bytes) if private else None
+        return public if blob is None else self._wire.sealed_value(public, life.subject, blob)
 
 
 def case_of(number: int) -> UUID:

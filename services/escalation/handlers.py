@@ -12,7 +12,7 @@ from datetime import datetime
 from uuid import UUID
 
 from schemas.case import CaseEvent, CaseOpened
-from schemas.topics import ESCALATIONS, event_class
+from schemas.topics import ESCALATIONS
 from services.escalation.core import engine, journal
 from services.escalation.core.journal import Entry
 from services.escalation.core.policy import Policy
@@ -33,10 +33,9 @@ class LadderLogic:
 
     def on_event(self, entity: Entity, incoming: Incoming, now: datetime) -> Decision:
         """Decide about the next event of a case."""
-        model = event_class(incoming.type)
-        if model is None or not issubclass(model, CaseEvent) or entity.erased:
+        event = incoming.event
+        if not isinstance(event, CaseEvent) or entity.erased:
             return unchanged(entity)
-        event = model.model_validate(incoming.data)
         state = read_state(entity.state) if entity.state is not None else None
         policy = self.policy_of(event, state)
         try:

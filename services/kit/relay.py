@@ -149,7 +149,7 @@ class Relay:
         source = self._entities.streams.source
         event = codec.make(
             uuid5(NAMESPACE, f"{source}:{topic}:{t.isoformat()}"), source, beat.type_name(), None,
-            0, "", domain.astimezone(UTC), b"", codec.dump_value(beat.split()[0], None),
+            0, "", domain.astimezone(UTC), b"", beat.halves()[0],
         )  # fmt: skip
         await self._outlet.to_every_partition(topic, codec.headers(event), event.value)
 

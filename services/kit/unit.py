@@ -7,7 +7,6 @@ committed before their first use.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -145,10 +144,8 @@ class Unit:
             await self.conn.execute(QUERIES["save"], *columns(changed))
 
     def _seal(self, pending: _Pending) -> tuple[Any, ...]:
-        public, private = pending.data.split()
         entity = pending.entity
-        sealed = self._sealed(entity, private, pending.id) if entity and private else None
-        value = self._codec.dump_value(public, sealed)
+        value = self._value(entity, pending)
         position = entity.outputs[pending.topic] if entity else Position()
         event = self._codec.make(
             pending.id, self._streams.source, pending.type, entity.id if entity else None,
@@ -160,16 +157,15 @@ class Unit:
             event.recordedat, prevhash, value,
         )  # fmt: skip
 
-    def _sealed(
-        self, entity: Entity, private: dict[str, Any], event_id: UUID
-    ) -> dict[str, str] | None:
+    def _value(self, entity: Entity | None, pending: _Pending) -> bytes:
+        """The public half, with the private one sealed where there is one."""
+        public, private = pending.data.halves()
+        if entity is None or private is None:
+            return public
         if entity.subject is None:
             raise ValueError("private fields need a data subject")
-        plaintext = self._codec.dump_value(private, None)
-        blob = self.sealer.seal(entity.subject, plaintext, event_id.bytes)
-        if blob is None:
-            return None
-        return {"subject": str(entity.subject), "blob": base64.b64encode(blob).decode()}
+        blob = self.sealer.seal(entity.subject, private, pending.id.bytes)
+        return public if blob is None else self._codec.sealed_value(public, entity.subject, blob)
 
     def _rows(self) -> list[tuple[Any, ...]]:
         changed = [self._changed[id] for id in sorted(self._changed)]
