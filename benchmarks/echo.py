@@ -16,7 +16,7 @@ from schemas.escalation import HolderChanged
 from schemas.topics import CASES, ESCALATIONS, STREAM_CONTROL
 from schemas.wire import Wire
 from services.escalation.store import MIGRATIONS
-from services.kit import runtime
+from services.kit import ids, runtime
 from services.kit.blueprint import Blueprint, Parts
 from services.kit.entities import Decided, Decision, Entity, Incoming, Wake
 from services.kit.rows import Streams
@@ -72,7 +72,7 @@ def main() -> None:
         foreign_topics=(),
         control_topic=STREAM_CONTROL,
         readers={},
-        codec=Wire(),
+        codec=Wire(read_id=ids.read),
         migrations=MIGRATIONS,
         build=_build,
     )

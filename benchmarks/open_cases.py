@@ -19,6 +19,7 @@ from schemas.topics import CASES, STREAM_CONTROL
 from schemas.wire import Wire
 from services.escalation import app as escalation
 from services.escalation.settings import EscalationSettings
+from services.kit import ids
 from services.kit.connecting import connect
 from services.kit.consumer import Consumer
 from services.kit.entities import Logic
@@ -72,7 +73,7 @@ async def opened(place: Place) -> AsyncIterator[OpenCases]:
     parts = await escalation.build(entities, settings)
     if parts.logic is None:
         raise AssertionError("escalation decides by its logic")
-    reader = Reader("", (CASES,), (), STREAM_CONTROL, Wire())
+    reader = Reader("", (CASES,), (), STREAM_CONTROL, Wire(read_id=ids.read))
     consumer = Consumer("escalation", entities, reader, parts.logic)
     teller = Teller(entities.sealer, shipped_pin(), OPENED_AT)
     cases = OpenCases(entities, parts.logic, teller, consumer)

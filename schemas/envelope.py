@@ -7,7 +7,7 @@ sealed field is ciphertext here, so a chain still verifies after a subject's key
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
@@ -106,18 +106,18 @@ def to_headers(event: Envelope) -> list[tuple[str, bytes]]:
     return headers
 
 
-def from_headers(headers: Headers, value: bytes) -> Envelope:
-    """The event that these headers and this value carry.
+def from_headers(headers: Headers, value: bytes, read_id: Callable[[str], UUID] = UUID) -> Envelope:
+    """The event that these headers and this value carry; `read_id` makes the ids.
 
     Raises `EnvelopeError` naming the header when one is missing or cannot be read.
     """
     texts = header_texts(headers)
     subject = texts.get("ce_subject")
     return Envelope(
-        _uuid("ce_id", texts["ce_id"]),
+        _id(read_id, "ce_id", texts["ce_id"]),
         texts["ce_source"],
         texts["ce_type"],
-        _uuid("ce_subject", subject) if subject is not None else None,
+        _id(read_id, "ce_subject", subject) if subject is not None else None,
         _sequence(texts.get("ce_sequence", "0")),
         texts.get("ce_after", ""),
         _instant("ce_recordedat", texts.get("ce_recordedat")),
@@ -162,9 +162,9 @@ def format_after(positions: Mapping[str, int]) -> str:
     return ",".join(f"{topic}:{number}" for topic, number in sorted(positions.items()) if number)
 
 
-def _uuid(name: str, text: str) -> UUID:
+def _id(read: Callable[[str], UUID], name: str, text: str) -> UUID:
     try:
-        return UUID(text)
+        return read(text)
     except ValueError as error:
         raise EnvelopeError(f"{name} is {text!r}, not a UUID") from error
 

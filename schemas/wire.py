@@ -56,10 +56,17 @@ class ResendWanted:
 
 
 class Wire:
-    """The codec. `upcasts` maps a type of an older version to the step to the next one."""
+    """The codec. `upcasts` maps a type of an older version to the step to the next one; `read_id`
+    makes the ids of what comes in."""
 
-    def __init__(self, upcasts: Mapping[str, tuple[str, Upcast]] | None = None) -> None:
+    def __init__(
+        self,
+        upcasts: Mapping[str, tuple[str, Upcast]] | None = None,
+        *,
+        read_id: Callable[[str], UUID] = UUID,
+    ) -> None:
         self._upcasts = upcasts or {}
+        self._read_id = read_id
 
     def make(
         self,
@@ -78,7 +85,7 @@ class Wire:
 
     def decode(self, headers: Headers, value: bytes) -> Envelope:
         """One of our events. Raises `EnvelopeError`."""
-        return envelope.from_headers(headers, value)
+        return envelope.from_headers(headers, value, self._read_id)
 
     def decode_foreign(self, headers: Headers, value: bytes) -> ForeignMessage:
         """Somebody else's CloudEvent, in binary or structured mode. Raises `ValueError`."""

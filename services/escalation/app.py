@@ -13,7 +13,7 @@ from services.escalation.ladders import Ladders
 from services.escalation.settings import EscalationSettings
 from services.escalation.staff import EXAMPLE_ROSTER, Staff, read_roster
 from services.escalation.store import MIGRATIONS, PolicyBook
-from services.kit import runtime
+from services.kit import ids, runtime
 from services.kit.blueprint import Blueprint, Parts
 from services.kit.loop import BackgroundLoop
 from services.kit.rows import Streams
@@ -63,7 +63,7 @@ def blueprint(settings: EscalationSettings) -> Blueprint:
         foreign_topics=(),
         control_topic=STREAM_CONTROL,
         readers={row.name: row.readers for row in TOPICS if row.writer == "escalation"},
-        codec=Wire(),
+        codec=Wire(read_id=ids.read),
         migrations=MIGRATIONS,
         build=build_with,
     )

@@ -12,7 +12,7 @@ from services.intake.handlers import Handlers, ReportsConsumer
 from services.intake.reads import Shelf
 from services.intake.settings import IntakeSettings
 from services.intake.working import Desk
-from services.kit import runtime
+from services.kit import ids, runtime
 from services.kit.blueprint import Blueprint, Parts
 from services.kit.rows import Streams
 from services.kit.settings import Settings, read_settings
@@ -53,7 +53,7 @@ def blueprint(settings: IntakeSettings) -> Blueprint:
         foreign_topics=(REPORTS,),
         control_topic=STREAM_CONTROL,
         readers={row.name: row.readers for row in TOPICS if row.writer == "intake"},
-        codec=Wire(),
+        codec=Wire(read_id=ids.read),
         migrations=store.MIGRATIONS,
         build=build_with,
     )

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import asyncpg
 
 from services.kit import clock
 from services.kit.db import Database
 from services.kit.entities import Decided, Decision, Entity, Position, Produced
+from services.kit.ids import derive
 from services.kit.rows import Streams, columns, to_entity, to_row
 from services.kit.sealing import Sealer
 from services.kit.sql import Queries
@@ -121,7 +122,7 @@ class Unit:
     ) -> Produced:
         position = entity.outputs[topic]
         position.sequence += 1
-        event_id = uuid5(trigger_id, f"{topic}:{position.sequence}")
+        event_id = derive(trigger_id, f"{topic}:{position.sequence}")
         after = self._codec.format_after(
             {name: input_.sequence for name, input_ in entity.inputs.items()}
         )
