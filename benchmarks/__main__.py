@@ -20,14 +20,15 @@ import uvloop
 
 from benchmarks import (
     business_time,
+    crowd,
     decisions,
     ground,
     http_reports,
     idle,
     kafka_reports,
     peers,
-    rungs,
     startup,
+    streams,
 )
 from benchmarks.ground import Ground
 from benchmarks.machine import description, load_per_core
@@ -48,7 +49,8 @@ ON_GROUND: Final[Mapping[str, Measure]] = {
     "idle": idle.measure,
     "http": http_reports.measure,
     "kafka": kafka_reports.measure,
-    "rungs": rungs.measure,
+    "streams": streams.measure,
+    "crowd": crowd.measure,
     "weight": decisions.measure_weight,
 }
 
@@ -119,7 +121,7 @@ async def _measure(asked: argparse.Namespace, outcome: Outcome) -> None:
     chosen = {n: m for n, m in ON_GROUND.items() if asked.only in (None, n)}
     if not chosen:
         return
-    async with ground.running(KafkaProfile(asked.kafka)) as found:
+    async with ground.running(KafkaProfile(asked.kafka), outcome.add) as found:
         for name, measure in chosen.items():
             with outcome.noting(name):
                 outcome.add(await measure(found, sizes))

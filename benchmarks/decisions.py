@@ -13,8 +13,9 @@ from typing import Final
 from uuid import UUID, uuid5
 
 from benchmarks.ground import Ground
+from benchmarks.lives import opening, subject_of
 from benchmarks.measurement import Better, NotMeasured, Row, Samples
-from benchmarks.open_cases import FIRST_RESPONSE, OPENED_AT, opened, opening
+from benchmarks.open_cases import FIRST_RESPONSE, OPENED_AT, opened
 from benchmarks.sizes import Sizes
 from schemas.case import PackPin
 from services.escalation.core.engine import decide_event, decide_wake
@@ -59,7 +60,7 @@ async def measure_weight(ground: Ground, sizes: Sizes) -> Sequence[Row]:
     """Bytes in PostgreSQL per open case, with its log, queue line and indexes."""
     async with opened(await ground.place()) as cases:
         before = await _bytes(cases.entities.db)
-        await cases.open(sizes.open_cases)
+        await cases.open(range(sizes.open_cases), [OPENED_AT] * sizes.open_cases)
         ours = (await _bytes(cases.entities.db) - before) / sizes.open_cases
         await cases.entities.db.execute(_BARE)
         empty = await _bytes(cases.entities.db)
@@ -75,7 +76,7 @@ def _opened_document(policy: Policy) -> bytes:
     case_id = uuid5(UUID(int=1), "case")
     decision = decide_event(
         None,
-        opening(1, pin),
+        opening(subject_of(1), pin, OPENED_AT),
         event_id=uuid5(case_id, "opened"),
         recorded_at=OPENED_AT,
         policy=policy,

@@ -11,11 +11,12 @@ import contextlib
 import itertools
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
+from benchmarks.measurement import Row
 from benchmarks.spawn import Spawned, spawned
 from services.local import kafka_apache, postgres, tansu
 from services.local.bootstrap import KEYS, ROLES, bootstrap
@@ -27,6 +28,8 @@ from services.local.topics import TopicPlan, create_topics
 from services.local.workers import Surroundings, service_command, service_environment
 
 CODE = Path(__file__).resolve().parents[1]
+_SERVER: Final = {"shared_buffers": "1GB", "max_wal_size": "8GB"}
+"""As a server for a million cases would be set; the rest is PostgreSQL's own default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,12 @@ class Place:
     @contextlib.asynccontextmanager
     async def service(self, name: str) -> AsyncIterator[Spawned]:
         """One of the services as a process, as the local stack starts it."""
+        async with self.in_place_of(name, service_command(name)) as process:
+            yield process
+
+    @contextlib.asynccontextmanager
+    async def in_place_of(self, name: str, command: Sequence[str]) -> AsyncIterator[Spawned]:
+        """A command with everything that it needs to run as that service."""
         port = free_port()
         around = Surroundings(
             dsns=self.dsns,
@@ -57,7 +66,7 @@ class Place:
         )
         environment = service_environment(name, port, around, self.master_key)
         log = self.logs / f"{self.prefix}{name}.log"
-        async with spawned(service_command(name), environment, port, log=log) as process:
+        async with spawned(command, environment, port, log=log) as process:
             yield process
 
     def settings(self, role: str) -> dict[str, Any]:
@@ -75,11 +84,12 @@ class Place:
 
 @dataclass(slots=True)
 class Ground:
-    """The running servers."""
+    """The running servers. `tell` takes rows of a measurement that goes on."""
 
     server: Postgres
     broker: Broker
     folder: Path
+    tell: Callable[[Sequence[Row]], None]
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     async def place(self) -> Place:
@@ -93,14 +103,18 @@ class Ground:
 
 
 @contextlib.asynccontextmanager
-async def running(kafka: KafkaProfile) -> AsyncIterator[Ground]:
+async def running(
+    kafka: KafkaProfile, tell: Callable[[Sequence[Row]], None]
+) -> AsyncIterator[Ground]:
     """PostgreSQL as durable as in earnest, and the broker. Raises `StartFailed`."""
     with tempfile.TemporaryDirectory(prefix="rcb", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         async with contextlib.AsyncExitStack() as parts:
-            server = await parts.enter_async_context(postgres.running(folder, durable=True))
+            server = await parts.enter_async_context(
+                postgres.running(folder, durable=True, settings=_SERVER)
+            )
             broker = await parts.enter_async_context(_broker(kafka, folder))
-            yield Ground(server, broker, folder)
+            yield Ground(server, broker, folder, tell)
 
 
 def bare_environment(**extra: str) -> dict[str, str]:

@@ -29,7 +29,11 @@ async def measure(ground: Ground, sizes: Sizes) -> Sequence[Row]:
 
     The bare process reads the topics that the notifier reads, heartbeats included.
     """
-    place = await ground.place()
+    return await of_place(ground, await ground.place(), sizes, "")
+
+
+async def of_place(ground: Ground, place: Place, sizes: Sizes, given: str) -> Sequence[Row]:
+    """The same on a place that holds something already (`given` says what)."""
     async with contextlib.AsyncExitStack() as parts:
         running = {
             service: await parts.enter_async_context(place.service(service)) for service in SERVICES
@@ -46,8 +50,13 @@ async def measure(ground: Ground, sizes: Sizes) -> Sequence[Row]:
     for name in SERVICES:
         cpu, rss = Samples.of(shares[name]), Samples.of([memory[name]])
         rows += [
-            Row(f"idle CPU of {name}", "% core", cpu, _BARE, bare_cpu, Better.LOWER, cpu_goal),
-            Row(f"memory of {name}", "MiB", rss, _BARE, bare_memory, Better.LOWER, _RSS_GOAL_MIB),
+            Row(
+                f"idle CPU of {name}{given}", "% core", cpu, _BARE, bare_cpu, Better.LOWER, cpu_goal
+            ),
+            Row(
+                f"memory of {name}{given}",
+                *("MiB", rss, _BARE, bare_memory, Better.LOWER, _RSS_GOAL_MIB),
+            ),
         ]
     return rows
 

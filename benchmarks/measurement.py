@@ -49,6 +49,13 @@ class Samples:
         return f"{shown(self.median)} ({shown(min(self.values))}-{shown(max(self.values))})"
 
 
+def percentile(samples: Samples, percent: int) -> Samples:
+    """The value below which so many percent of the samples lie (nearest rank)."""
+    ordered = sorted(samples.values)
+    rank = -(-len(ordered) * percent // 100)
+    return Samples.of([ordered[max(0, rank - 1)]])
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of the table. `goal` is in `unit`."""

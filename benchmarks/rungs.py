@@ -1,7 +1,8 @@
-"""Due rungs: every open case is due at once, and each must climb with all that belongs to it.
+"""Due rungs among a great many open cases: each that is due must climb with all that belongs to it.
 
-Full effect: the case's state, its rung row and queue line, its sealed, hashed events in the log,
-durable. The baseline claims the same rows and only writes that they were claimed.
+Full effect: the case's state, its journal entry, rung row and queue line, its hashed events in the
+log, durable. The baseline claims as many cases of the same table, decides nothing, and writes only
+that they were claimed.
 """
 
 from __future__ import annotations
@@ -12,69 +13,84 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from benchmarks.ground import Ground
 from benchmarks.measurement import Better, NotMeasured, Row, Samples
-from benchmarks.open_cases import FIRST_RESPONSE, OPENED_AT, OpenCases, opened
-from benchmarks.sizes import Sizes
+from benchmarks.open_cases import OpenCases
 from services.kit.db import Database
 from services.kit.timers import Timers
 
 _NEVER_STALE_S: Final = 1e9
 _LIMIT: Final = 500
-_COPY: Final = "CREATE TABLE bare_due (LIKE entity INCLUDING ALL)"
-_FILL: Final = "INSERT INTO bare_due SELECT * FROM entity"
-_CLAIM: Final = """SELECT id FROM bare_due WHERE wake_at <= $1 AND held_until IS NULL
+_DUE: Final = "SELECT count(*) FROM entity WHERE wake_at <= $1 AND held_until IS NULL"
+_CLAIM: Final = """SELECT id FROM entity WHERE wake_at <= $1 AND held_until IS NULL
 ORDER BY wake_at LIMIT $2 FOR UPDATE SKIP LOCKED"""
-_CLAIMED: Final = """UPDATE bare_due b SET wake_at = NULL FROM unnest($1::uuid[]) AS u(id)
-WHERE b.id = u.id"""
+_CLAIMED: Final = """UPDATE entity e SET wake_at = NULL FROM unnest($1::uuid[]) AS u(id)
+WHERE e.id = u.id"""
 _CLIMBED: Final = """SELECT
-(SELECT count(*) FROM rung) AS rungs,
+(SELECT count(*) FROM rung WHERE reason = 'first_response_missed') AS rungs,
+(SELECT count(*) FROM journal WHERE kind = 'wake') AS entries,
 (SELECT count(*) FROM log WHERE topic = 'escalations' AND type LIKE '%rung.entered%') AS events"""
 
 
-async def measure(ground: Ground, sizes: Sizes) -> Sequence[Row]:
-    """Rungs per second of the timers' steps, one worker."""
+async def measure(cases: OpenCases, dues: Sequence[datetime], open_cases: int) -> Sequence[Row]:
+    """Rungs per second, and per CPU second, of one worker: the timers' steps in this process.
+
+    At each instant of `dues` some cases become due; the baseline and the timers take turns.
+    """
     ours, bare = [], []
-    for _ in range(sizes.repetitions):
-        async with opened(await ground.place()) as cases:
-            await cases.open(sizes.open_cases)
-            due = OPENED_AT + FIRST_RESPONSE
-            await cases.go_to(due)
-            bare.append(await _claims(cases.entities.db, due, sizes.open_cases))
-            ours.append(await _climbs(cases, sizes.open_cases))
+    for of_bare, of_ours in zip(dues[::2], dues[1::2], strict=True):
+        await cases.go_to(of_bare)
+        bare.append(await _claims(cases.entities.db, of_bare))
+        await cases.go_to(of_ours)
+        ours.append(await _climbs(cases, of_ours))
     name = "SELECT .. SKIP LOCKED + UPDATE, nothing decided"
-    what = f"due rungs, {sizes.open_cases} open cases all due"
-    return [Row(what, "/s", Samples.of(ours), name, Samples.of(bare), Better.HIGHER)]
+    what = f"due rungs, full effect, {open_cases} open cases, one worker"
+    return [
+        Row(
+            what,
+            unit,
+            Samples.of(rates[number] for rates in ours),
+            name,
+            Samples.of(rates[number] for rates in bare),
+            Better.HIGHER,
+        )
+        for number, unit in enumerate(("/s", "/CPU s"))
+    ]
 
 
-async def _claims(db: Database, due: datetime, amount: int) -> float:
-    await db.execute(_COPY)
-    await db.execute(_FILL)
-    began, claimed = time.perf_counter(), 0
+async def _claims(db: Database, due: datetime) -> tuple[float, float]:
+    amount, claimed = await _due(db, due), 0
+    began, cpu_s = time.perf_counter(), time.process_time()
     while claimed < amount:
         async with db.transaction() as connection:
             rows = await connection.fetch(_CLAIM, due, _LIMIT)
             await connection.execute(_CLAIMED, [row["id"] for row in rows])
-        if not rows:
-            raise NotMeasured(f"only {claimed} of {amount} cases are due")
         claimed += len(rows)
-    return amount / (time.perf_counter() - began)
+    took_s, used_s = time.perf_counter() - began, time.process_time() - cpu_s
+    return amount / took_s, amount / used_s
 
 
-async def _climbs(cases: OpenCases, amount: int) -> float:
+async def _climbs(cases: OpenCases, due: datetime) -> tuple[float, float]:
+    amount = await _due(cases.entities.db, due)
     timers = Timers(cases.entities, cases.logic, stale_after_s=_NEVER_STALE_S, batch=_LIMIT)
     before = await _climbed(cases.entities.db)
-    began = time.perf_counter()
+    began, cpu_s = time.perf_counter(), time.process_time()
     while timers.fired < amount:
         fired = timers.fired
         await timers.step()
         if timers.fired == fired:
             raise NotMeasured(f"only {fired} of {amount} cases fired")
-    took_s = time.perf_counter() - began
+    took_s, used_s = time.perf_counter() - began, time.process_time() - cpu_s
     climbed = await _climbed(cases.entities.db) - before
-    if climbed != {"rungs": amount, "events": amount}:
-        raise NotMeasured(f"not every case climbed one rung with one event: {climbed}")
-    return amount / took_s
+    if climbed != dict.fromkeys(("rungs", "entries", "events"), amount):
+        raise NotMeasured(f"not each of {amount} cases climbed one rung, once: {climbed}")
+    return amount / took_s, amount / used_s
+
+
+async def _due(db: Database, due: datetime) -> int:
+    row = await db.fetchrow(_DUE, due)
+    if row is None or not row[0]:
+        raise NotMeasured("nothing is due")
+    return int(row[0])
 
 
 async def _climbed(db: Database) -> Counter[str]:

@@ -20,6 +20,7 @@ from schemas.control import (
     StreamHeartbeat,
 )
 from schemas.envelope import Envelope, EnvelopeError, Headers
+from schemas.event import EventData
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 STRUCTURED: Final = "application/cloudevents+json"
@@ -55,10 +56,17 @@ class ResendWanted:
 
 
 class Wire:
-    """The codec. `upcasts` maps a type of an older version to the step to the next one."""
+    """The codec. `upcasts` maps a type of an older version to the step to the next one; `read_id`
+    makes the ids of what comes in."""
 
-    def __init__(self, upcasts: Mapping[str, tuple[str, Upcast]] | None = None) -> None:
+    def __init__(
+        self,
+        upcasts: Mapping[str, tuple[str, Upcast]] | None = None,
+        *,
+        read_id: Callable[[str], UUID] = UUID,
+    ) -> None:
         self._upcasts = upcasts or {}
+        self._read_id = read_id
 
     def make(
         self,
@@ -77,7 +85,7 @@ class Wire:
 
     def decode(self, headers: Headers, value: bytes) -> Envelope:
         """One of our events. Raises `EnvelopeError`."""
-        return envelope.from_headers(headers, value)
+        return envelope.from_headers(headers, value, self._read_id)
 
     def decode_foreign(self, headers: Headers, value: bytes) -> ForeignMessage:
         """Somebody else's CloudEvent, in binary or structured mode. Raises `ValueError`."""
@@ -92,9 +100,9 @@ class Wire:
         """The Kafka headers of an event."""
         return envelope.to_headers(event)
 
-    def dump_value(self, public: Mapping[str, Any], sealed: Mapping[str, str] | None) -> bytes:
-        """The value's bytes."""
-        return topics.dump_value(public, sealed)
+    def sealed_value(self, public: bytes, subject: UUID, blob: bytes) -> bytes:
+        """A value's bytes: its public half, and the sealed half beside it."""
+        return topics.sealed_value(public, subject, blob)
 
     def parse_value(self, value: bytes) -> tuple[dict[str, Any], dict[str, str] | None]:
         """The public fields, and the sealed half if there is one. Raises `UnreadableValue`."""
@@ -116,12 +124,18 @@ class Wire:
             content = step(content)
         return type_name, content
 
-    def check(self, type_name: str, data: Mapping[str, Any]) -> None:
-        """Raise pydantic's `ValidationError` (a `ValueError`) if the data is not of its type."""
+    def read(self, type_name: str, data: Mapping[str, Any]) -> EventData | None:
+        """The event that is of this type and has this data; None for a type we do not know.
+
+        Raises pydantic's `ValidationError` (a `ValueError`) if the data is not of its type.
+        """
         newest, content = self.upcast(type_name, data)
         known = topics.event_class(newest)
-        if known is not None:
-            known.model_validate(content)
+        return known.model_validate(content) if known is not None else None
+
+    def parse_private(self, plaintext: bytes) -> dict[str, Any]:
+        """The private fields that a sealed half holds. Raises `UnreadableValue`."""
+        return topics.parse_value(plaintext)
 
     def parse_after(self, text: str) -> dict[str, int]:
         """The positions of an `after`. Raises `EnvelopeError`."""

@@ -15,7 +15,7 @@ from services.escalation.relief import Relief
 from services.escalation.settings import EscalationSettings
 from services.escalation.staff import EXAMPLE_ROSTER, Staff, read_roster
 from services.escalation.store import MIGRATIONS, PolicyBook
-from services.kit import runtime
+from services.kit import ids, runtime
 from services.kit.blueprint import Blueprint, Parts
 from services.kit.loop import BackgroundLoop
 from services.kit.rows import Streams
@@ -80,7 +80,7 @@ def blueprint(settings: EscalationSettings) -> Blueprint:
         foreign_topics=(ACTIONS_ANSWERED,),
         control_topic=STREAM_CONTROL,
         readers={row.name: row.readers for row in TOPICS if row.writer == "escalation"},
-        codec=Wire(),
+        codec=Wire(read_id=ids.read),
         migrations=MIGRATIONS,
         build=build_with,
     )

@@ -13,7 +13,7 @@ from functools import partial
 from uuid import UUID, uuid5
 
 from schemas.case import CaseEvent, CaseOpened
-from schemas.topics import ACTIONS, ESCALATIONS, event_class
+from schemas.topics import ACTIONS, ESCALATIONS
 from schemas.vocabulary import Role
 from services.escalation import store
 from services.escalation.core import engine, journal
@@ -45,10 +45,9 @@ class LadderLogic:
 
     def on_event(self, entity: Entity, incoming: Incoming, now: datetime) -> Decision:
         """Decide about the next event of a case."""
-        model = event_class(incoming.type)
-        if model is None or not issubclass(model, CaseEvent) or entity.erased:
+        event = incoming.event
+        if not isinstance(event, CaseEvent) or entity.erased:
             return unchanged(entity)
-        event = model.model_validate(incoming.data)
         state = read_state(entity.state) if entity.state is not None else None
         policy = self.policy_of(event, state)
         try:

@@ -19,7 +19,7 @@ from services.intake.reads import Shelf
 from services.intake.settings import IntakeSettings
 from services.intake.telling import Teller
 from services.intake.working import Desk
-from services.kit import runtime
+from services.kit import ids, runtime
 from services.kit.blueprint import Blueprint, Parts
 from services.kit.loop import BackgroundLoop
 from services.kit.rows import Streams
@@ -78,7 +78,7 @@ def blueprint(settings: IntakeSettings) -> Blueprint:
         foreign_topics=(REPORTS,),
         control_topic=STREAM_CONTROL,
         readers={row.name: row.readers for row in TOPICS if row.writer == NAME},
-        codec=Wire(),
+        codec=Wire(read_id=ids.read),
         migrations=store.MIGRATIONS,
         build=build_with,
     )

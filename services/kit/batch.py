@@ -6,7 +6,6 @@ after the commit.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -143,10 +142,10 @@ class Batch:
 
     def _decide(self, logic: Logic, entity: Entity, item: Sequenced) -> None:
         data = {**item.public, **(self._open(item.sealed, item.event.id) if item.sealed else {})}
-        self._reader.codec.check(item.event.type, data)
+        event = self._reader.codec.read(item.event.type, data)
         if item.topic == self._streams.inputs[0] or entity.partition is None:
             entity.partition = item.record.partition
-        incoming = _incoming(item, data, self.unit.real_now)
+        incoming = _incoming(item, data, event, self.unit.real_now)
         decision = logic.on_event(entity, incoming, self.unit.now_for(entity))
         # The position counts as applied for the events that this decision emits (`after`).
         entity.inputs[item.topic] = Position(item.event.sequence, item.hash)
@@ -154,7 +153,7 @@ class Batch:
 
     def _open(self, sealed: Sealed, event_id: UUID) -> dict[str, Any]:
         plaintext = self.unit.sealer.open(sealed.subject, sealed.blob, event_id.bytes)
-        return {} if plaintext is None else json.loads(plaintext)
+        return {} if plaintext is None else self._reader.codec.parse_private(plaintext)
 
     def _condemn(self, item: Sequenced, error: Exception) -> None:
         if isinstance(error, Poison):
@@ -206,7 +205,7 @@ def _verdict(entity: Entity, item: Sequenced) -> Verdict:
     return judge(entity, item.topic, event.sequence, event.prevhash, item.hash, item.after)
 
 
-def _incoming(item: Sequenced, data: dict[str, Any], real_now: datetime) -> Incoming:
+def _incoming(item: Sequenced, data: dict[str, Any], event: Any, real_now: datetime) -> Incoming:
     return Incoming(
         topic=item.topic,
         partition=item.record.partition,
@@ -216,6 +215,7 @@ def _incoming(item: Sequenced, data: dict[str, Any], real_now: datetime) -> Inco
         sequence=item.event.sequence,
         recordedat=item.event.recordedat,
         data=data,
+        event=event,
         real_now=real_now,
         after=item.after,
     )

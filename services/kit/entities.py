@@ -95,6 +95,7 @@ class Decided:
 class Incoming:
     """One message to decide about; `data` has public and unsealed private fields merged.
 
+    `event` is what the codec read it as: checked, and of the newest version (None: foreign).
     `after` says which positions of its own inputs the producer had applied (empty: foreign).
     """
 
@@ -107,6 +108,7 @@ class Incoming:
     recordedat: datetime
     data: Mapping[str, Any]
     real_now: datetime
+    event: Any = None
     after: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -9,12 +9,13 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
 from services.kit.entities import Incoming
 from services.kit.faults import Poison, Postpone
+from services.kit.ids import derive
 from services.kit.sorting import Stranger
 from services.kit.unit import QUERIES, Unit
 from services.kit.wire import pack, record_hash
@@ -32,7 +33,7 @@ class ForeignLogic(Protocol):
 
 def identity(item: Stranger) -> UUID:
     """The UUID that stands for a foreign message's (source, id)."""
-    return uuid5(NAMESPACE, f"{item.message.source}\x00{item.message.id}")
+    return derive(NAMESPACE, f"{item.message.source}\x00{item.message.id}")
 
 
 def to_incoming(item: Stranger, real_now: datetime) -> Incoming | Poison:

@@ -127,7 +127,7 @@ def _teller(
 
     async def tell(message: Emittable, id: UUID) -> None:
         now = await entities.now()
-        value = codec.dump_value(message.split()[0], None)
+        value = message.halves()[0]
         event = codec.make(id, source, message.type_name(), None, 0, "", now.domain, b"", value)
         await outlet.publish([(topic, None, codec.headers(event), value)])
 

@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Protocol
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import asyncpg
 import structlog
 
 from services.kit import telemetry
 from services.kit.foreign import NAMESPACE
+from services.kit.ids import derive
 from services.kit.unit import QUERIES, Entities
 from services.kit.wire import Event
 
@@ -148,8 +149,8 @@ class Relay:
         beat = codec.heartbeat(t, stopped)
         source = self._entities.streams.source
         event = codec.make(
-            uuid5(NAMESPACE, f"{source}:{topic}:{t.isoformat()}"), source, beat.type_name(), None,
-            0, "", domain.astimezone(UTC), b"", codec.dump_value(beat.split()[0], None),
+            derive(NAMESPACE, f"{source}:{topic}:{t.isoformat()}"), source, beat.type_name(), None,
+            0, "", domain.astimezone(UTC), b"", beat.halves()[0],
         )  # fmt: skip
         await self._outlet.to_every_partition(topic, codec.headers(event), event.value)
 

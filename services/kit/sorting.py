@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.kit import ids
 from services.kit.wire import Codec, Confirmation, Event, Foreign, Record, Resend
 
 
@@ -129,7 +130,7 @@ class Reader:
 
 def _sealed(half: Mapping[str, str]) -> Sealed:
     try:
-        return Sealed(UUID(half["subject"]), base64.b64decode(half["blob"], validate=True))
+        return Sealed(ids.read(half["subject"]), base64.b64decode(half["blob"], validate=True))
     except (KeyError, TypeError, AttributeError, binascii.Error) as error:
         raise ValueError(f"the sealed half is not a subject and a blob: {error!r}") from error
 

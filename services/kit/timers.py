@@ -7,13 +7,13 @@ of an entity's partition is silent. Never decides whether something fires.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from uuid import uuid5
 
 import structlog
 
 from services.kit import clock, telemetry
 from services.kit.db import DATA_ERRORS
 from services.kit.entities import Decided, Entity, Logic, Wake
+from services.kit.ids import derive
 from services.kit.unit import QUERIES, Entities, Unit
 
 _log = structlog.get_logger(__name__)
@@ -89,7 +89,7 @@ class Timers:
         due_at = entity.wake_at
         silent_s = self._silent_s(unit, entity, beats)
         lateness_ms = unit.clock.lateness_ms(due_at, entity.known_at)
-        trigger = uuid5(entity.id, f"wake:{due_at.isoformat()}")
+        trigger = derive(entity.id, f"wake:{due_at.isoformat()}")
         stale = silent_s > self._stale_after_s
         wake = Wake(trigger, unit.real_now, stale, silent_s, lateness_ms)
         try:

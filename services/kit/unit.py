@@ -7,20 +7,20 @@ committed before their first use.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import asyncpg
 
 from services.kit import clock
 from services.kit.db import Database
 from services.kit.entities import Decided, Decision, Entity, Position, Produced
+from services.kit.ids import derive
 from services.kit.rows import Streams, columns, to_entity, to_row
 from services.kit.sealing import Sealer
 from services.kit.sql import Queries
@@ -122,7 +122,7 @@ class Unit:
     ) -> Produced:
         position = entity.outputs[topic]
         position.sequence += 1
-        event_id = uuid5(trigger_id, f"{topic}:{position.sequence}")
+        event_id = derive(trigger_id, f"{topic}:{position.sequence}")
         after = self._codec.format_after(
             {name: input_.sequence for name, input_ in entity.inputs.items()}
         )
@@ -145,10 +145,8 @@ class Unit:
             await self.conn.execute(QUERIES["save"], *columns(changed))
 
     def _seal(self, pending: _Pending) -> tuple[Any, ...]:
-        public, private = pending.data.split()
         entity = pending.entity
-        sealed = self._sealed(entity, private, pending.id) if entity and private else None
-        value = self._codec.dump_value(public, sealed)
+        value = self._value(entity, pending)
         position = entity.outputs[pending.topic] if entity else Position()
         event = self._codec.make(
             pending.id, self._streams.source, pending.type, entity.id if entity else None,
@@ -160,16 +158,15 @@ class Unit:
             event.recordedat, prevhash, value,
         )  # fmt: skip
 
-    def _sealed(
-        self, entity: Entity, private: dict[str, Any], event_id: UUID
-    ) -> dict[str, str] | None:
+    def _value(self, entity: Entity | None, pending: _Pending) -> bytes:
+        """The public half, with the private one sealed where there is one."""
+        public, private = pending.data.halves()
+        if entity is None or private is None:
+            return public
         if entity.subject is None:
             raise ValueError("private fields need a data subject")
-        plaintext = self._codec.dump_value(private, None)
-        blob = self.sealer.seal(entity.subject, plaintext, event_id.bytes)
-        if blob is None:
-            return None
-        return {"subject": str(entity.subject), "blob": base64.b64encode(blob).decode()}
+        blob = self.sealer.seal(entity.subject, private, pending.id.bytes)
+        return public if blob is None else self._codec.sealed_value(public, entity.subject, blob)
 
     def _rows(self) -> list[tuple[Any, ...]]:
         changed = [self._changed[id] for id in sorted(self._changed)]

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from services.kit import telemetry
 from services.kit.foreign import NAMESPACE
+from services.kit.ids import derive
 from services.kit.unit import QUERIES, Entities
 from services.kit.wire import Emittable
 
@@ -116,4 +117,4 @@ class Upkeep:
 
 
 def _name(*parts: str) -> UUID:
-    return uuid5(NAMESPACE, ":".join(parts))
+    return derive(NAMESPACE, ":".join(parts))

@@ -12,7 +12,7 @@ import importlib.util
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -61,17 +61,20 @@ class Postgres:
 
 
 @contextlib.asynccontextmanager
-async def running(state: Path, *, durable: bool = True) -> AsyncIterator[Postgres]:
+async def running(
+    state: Path, *, durable: bool = True, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Postgres]:
     """A server with its data under the state folder, ready; stopped on leaving.
 
-    It is started again within a second when it dies. `durable=False` spares the disk (tests).
-    Raises StartFailed.
+    It is started again within a second when it dies. `durable=False` spares the disk (tests);
+    `settings` are PostgreSQL's own, over those of the local stack. Raises StartFailed.
     """
     folder = StateFolder(state)
     password = folder.passwords((SUPERUSER,))[SUPERUSER]
     account = own_account(_ACCOUNT_WHEN_ROOT)
     data = await _data_folder(folder.path / "postgres", password, account)
-    server = _server(folder, data, account, password, durable)
+    chosen = _SETTINGS | ({} if durable else _FAST_SETTINGS) | dict(settings or {})
+    server = _server(folder, data, account, password, chosen)
     try:
         await server.process.start()
         await server.process.wait_ready(_READY_TIMEOUT_S)
@@ -81,12 +84,16 @@ async def running(state: Path, *, durable: bool = True) -> AsyncIterator[Postgre
 
 
 def _server(
-    folder: StateFolder, data: Path, account: Account | None, password: str, durable: bool
+    folder: StateFolder,
+    data: Path,
+    account: Account | None,
+    password: str,
+    settings: Mapping[str, str],
 ) -> Postgres:
     port = folder.ports().port("postgres")
     spec = ProcessSpec(
         name="postgres",
-        command=lambda: _command(data, port, durable),
+        command=lambda: _command(data, {**settings, "port": str(port)}),
         environment=scrubbed_environment(HOME=str(data), LC_ALL="C"),
         log_file=folder.logs / "postgres.log",
         account=account,
@@ -98,9 +105,8 @@ def _server(
     return Postgres(Supervised(spec, lambda: _until_it_answers(dsn)), port, password)
 
 
-def _command(data: Path, port: int, durable: bool) -> list[str]:
+def _command(data: Path, settings: Mapping[str, str]) -> list[str]:
     _drop_stale_pid_file(data)
-    settings = _SETTINGS | {"port": str(port)} | ({} if durable else _FAST_SETTINGS)
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     return [str(_binaries() / "postgres"), "-D", str(data), *options]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from schemas.topics import CASES, DELIVERIES, ESCALATIONS, STREAM_CONTROL, TOPICS
 from schemas.vocabulary import DeliveryChannel
 from schemas.wire import Wire
+from services.kit import ids
 from services.kit.blueprint import Blueprint, Parts
 from services.kit.loop import BackgroundLoop
 from services.kit.rows import Streams
@@ -108,7 +109,7 @@ def blueprint(settings: NotifierSettings) -> Blueprint:
         foreign_topics=(),
         control_topic=STREAM_CONTROL,
         readers={row.name: row.readers for row in TOPICS if row.writer == NAME},
-        codec=Wire(),
+        codec=Wire(read_id=ids.read),
         migrations=MIGRATIONS,
         build=with_settings,
     )

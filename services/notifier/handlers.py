@@ -14,7 +14,7 @@ from uuid import UUID
 from schemas.case import CaseOpened, PackPin
 from schemas.event import EventData
 from schemas.pack import Pack
-from schemas.topics import CASES, DELIVERIES, event_class
+from schemas.topics import CASES, DELIVERIES
 from schemas.vocabulary import DeliveryChannel, DeliveryStatus
 from services.kit.entities import Decided, Decision, Entity, Incoming, Wake
 from services.kit.faults import Poison, Postpone
@@ -59,7 +59,7 @@ class NotifierLogic:
 
     def on_event(self, entity: Entity, incoming: Incoming, now: datetime) -> Decision:
         """Remember the event; note who is owed a word. Raises `Poison` or `Postpone`."""
-        event = _event(incoming)
+        event: EventData | None = incoming.event
         if event is None or _is_erased(entity):
             return Decision(None)
         before = load(entity.state) if entity.state is not None else None
@@ -145,11 +145,6 @@ def _is_erased(entity: Entity) -> bool:
     # The blob that no key opens is gone for good once the row was written again; that the case
     # had a subject stays.
     return entity.state is None and entity.subject is not None
-
-
-def _event(incoming: Incoming) -> EventData | None:
-    kind = event_class(incoming.type)
-    return kind.model_validate(incoming.data) if kind is not None else None
 
 
 def _announce(unit: Unit, one: _Planned) -> None:

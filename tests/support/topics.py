@@ -126,7 +126,7 @@ async def ask_to_resend(stack: RunningStack, topic: str, case_id: str, last: int
     """What a reader asks that has none of a case's events."""
     wire = Wire()
     message = wire.resend_request("newcomer", topic, UUID(case_id), 1, last)
-    value = wire.dump_value(message.split()[0], None)
+    value = message.halves()[0]
     now = datetime.now(UTC)
     event = wire.make(uuid4(), "newcomer", message.type_name(), None, 0, "", now, b"", value)
     async with backend(stack) as producer:

@@ -24,7 +24,6 @@ from schemas.control import StreamHeartbeat
 from schemas.envelope import Envelope, to_headers
 from schemas.event import EventData
 from schemas.vocabulary import ActionName
-from schemas.wire import Wire
 from services.local import kafka_apache, tansu
 from services.local.broker import Broker
 from tests.conftest import KAFKA
@@ -92,7 +91,7 @@ async def send(broker: Broker, messages: Iterable[tuple[UUID, EventData]]) -> No
     async with AIOKafkaProducer(bootstrap_servers=broker.bootstrap, acks="all") as producer:
         for number, (case_id, event) in enumerate(messages, start=1):
             for one, subject in ((StreamHeartbeat(t=now), None), (event, case_id)):
-                value = Wire().dump_value(one.split()[0], None)
+                value, _ = one.halves()
                 made = Envelope(
                     uuid4(), "escalation", one.type_name(), subject, number if subject else 0, "",
                     now, b"", value,

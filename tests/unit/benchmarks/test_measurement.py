@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from benchmarks.business_time import walk, windows_of
-from benchmarks.measurement import Better, NotMeasured, Row, Samples, shown
+from benchmarks.measurement import Better, NotMeasured, Row, Samples, percentile, shown
 from tests.support.calendars import at, office
 
 
@@ -52,3 +52,8 @@ def test_the_naive_walk_is_right_on_a_weekend() -> None:
     windows = windows_of(office(), date(2026, 9, 28), 14)
     found = walk(windows, at("2026-10-02 17:00"), timedelta(hours=2))
     assert found == datetime.fromisoformat("2026-10-05T10:00:00+08:00")
+
+
+@pytest.mark.parametrize(("percent", "value"), [(50, 2.0), (99, 4.0), (100, 4.0), (1, 1.0)])
+def test_a_percentile_is_a_value_that_was_measured(percent: int, value: float) -> None:
+    assert percentile(Samples.of([4.0, 1.0, 3.0, 2.0]), percent) == Samples.of([value])

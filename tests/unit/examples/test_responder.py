@@ -50,8 +50,7 @@ class Record:
 
 def record(event: EventData, at: datetime = T0, sequence: int = 1) -> Record:
     """An event of Recourse as the broker carries it."""
-    public, _ = event.split()
-    value = Wire().dump_value(public, None)
+    value, _ = event.halves()
     subject = CASE if isinstance(event, ActionEvent) else None
     made = Envelope(
         uuid5(CASE, f"{event.type_name()}{sequence}"), "escalation", event.type_name(), subject,

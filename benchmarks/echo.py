@@ -1,0 +1,83 @@
+"""The kit alone: a service that answers each event with one event and decides nothing else.
+
+`python -m benchmarks.echo` runs it in escalation's place, on the same topics and schema, so that
+what it does not need is what deciding costs. Its document is sealed and so is a part of its event.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from schemas.escalation import HolderChanged
+from schemas.topics import CASES, ESCALATIONS, STREAM_CONTROL
+from schemas.wire import Wire
+from services.escalation.store import MIGRATIONS
+from services.kit import ids, runtime
+from services.kit.blueprint import Blueprint, Parts
+from services.kit.entities import Decided, Decision, Entity, Incoming, Wake
+from services.kit.rows import Streams
+from services.kit.settings import Settings, read_settings
+from services.kit.unit import Entities
+
+_STREAMS: Final = Streams(source="escalation", inputs=(CASES,), outputs=(ESCALATIONS,))
+_LATER: Final = timedelta(minutes=15)
+
+
+class Echo:
+    """One event out for one event in; the document counts them and keeps the last words."""
+
+    def on_event(self, entity: Entity, incoming: Incoming, now: datetime) -> Decision:
+        """Answer an event."""
+        document = json.loads(entity.state) if entity.state else {"heard": 0}
+        document["heard"] += 1
+        document["last"] = {"id": str(incoming.id), "type": incoming.type, "at": now.isoformat()}
+        document["words"] = incoming.data.get("text") or incoming.data.get("description")
+        event = HolderChanged(
+            episode=1,
+            rung="frontline",
+            path="phone",
+            owner_group="frontline",
+            next_due_at=now + _LATER,
+            staff_number="A1024",
+            name="李四",
+            brief=document["words"],
+        )
+        state = json.dumps(document, ensure_ascii=False).encode()
+        subject = entity.subject or UUID(incoming.data["data_subject"])
+        return Decision(state, ((ESCALATIONS, event),), now + _LATER, subject)
+
+    def on_wake(self, entity: Entity, wake: Wake, now: datetime) -> Decision:
+        """Nothing becomes due while it is measured."""
+        return Decision(None, wake_at=None)
+
+    async def write(self, unit: Any, decided: Sequence[Decided]) -> None:
+        """There are no side rows."""
+
+
+async def _build(_: Entities, __: Settings) -> Parts:
+    return Parts(routers=(), logic=Echo())
+
+
+def main() -> None:
+    """Run until told to stop."""
+    settings = read_settings(Settings)
+    blueprint = Blueprint(
+        name="escalation",
+        title="the kit alone",
+        streams=_STREAMS,
+        foreign_topics=(),
+        control_topic=STREAM_CONTROL,
+        readers={},
+        codec=Wire(read_id=ids.read),
+        migrations=MIGRATIONS,
+        build=_build,
+    )
+    runtime.main(blueprint, settings)
+
+
+if __name__ == "__main__":
+    main()
