@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
+
+import structlog
 
 from schemas.topics import ACTIONS, ACTIONS_ANSWERED, CASES, ESCALATIONS, STREAM_CONTROL, TOPICS
 from schemas.wire import Wire
 from services.escalation.answers import AnswersConsumer
 from services.escalation.api import build_routers
+from services.escalation.doubts import doubts, doubts_of
 from services.escalation.handlers import LadderLogic
 from services.escalation.ladders import Ladders
 from services.escalation.relief import Relief
 from services.escalation.settings import EscalationSettings
-from services.escalation.staff import EXAMPLE_ROSTER, Staff, read_roster
+from services.escalation.staff import EXAMPLE_ROSTER, Staff, load_roster
 from services.escalation.store import MIGRATIONS, PolicyBook
 from services.kit import runtime
 from services.kit.blueprint import Blueprint, Parts
@@ -22,6 +26,8 @@ from services.kit.rows import Streams
 from services.kit.settings import Settings, read_settings
 from services.kit.unit import Entities
 from services.packs import DEFAULT_PACK, load_pack
+
+_log = structlog.get_logger(__name__)
 
 SETTINGS: Final = EscalationSettings
 STREAMS: Final = Streams(source="escalation", inputs=(CASES,), outputs=(ESCALATIONS, ACTIONS))
@@ -36,11 +42,13 @@ async def build(entities: Entities, settings: EscalationSettings) -> Parts:
     book = PolicyBook(load_pack(settings.packs_dir or DEFAULT_PACK))
     await book.open(entities.db)
     staff = Staff(entities.sealer)
-    given = settings.roster_file is not None
-    roster = read_roster(settings.roster_file or EXAMPLE_ROSTER)
+    given = load_roster(settings.roster_file) if settings.roster_file is not None else None
+    roster = (given or load_roster(EXAMPLE_ROSTER)).roster
     async with entities.db.transaction() as connection:
-        await staff.load(connection, roster, given=given)
+        await staff.load(connection, roster, given=given is not None)
     await staff.refresh(entities.db)
+    for doubt in await doubts(entities.db, settings, given):
+        _log.warning("roster_doubtful", doubt=doubt)
     logic = LadderLogic(book, staff)
     stale_after = timedelta(seconds=settings.stale_after_s)
     ladders = Ladders(entities, logic, stale_after)
@@ -73,6 +81,9 @@ def blueprint(settings: EscalationSettings) -> Blueprint:
     async def build_with(entities: Entities, _: Settings) -> Parts:
         return await build(entities, settings)
 
+    async def doubt(entities: Entities, _: Settings) -> Sequence[str]:
+        return await doubts_of(entities.db, settings)
+
     return Blueprint(
         name="escalation",
         title="Recourse escalation: ladders, clocks, queues and the roster",
@@ -83,6 +94,7 @@ def blueprint(settings: EscalationSettings) -> Blueprint:
         codec=Wire(),
         migrations=MIGRATIONS,
         build=build_with,
+        examinations={"roster": doubt},
     )
 
 
