@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -16,6 +16,7 @@ from services.escalation.doubts import doubts, doubts_of
 from services.escalation.handlers import LadderLogic
 from services.escalation.ladders import Ladders
 from services.escalation.relief import Relief
+from services.escalation.seeking import Seeking
 from services.escalation.settings import EscalationSettings
 from services.escalation.staff import EXAMPLE_ROSTER, Staff, load_roster
 from services.escalation.store import MIGRATIONS, PolicyBook
@@ -41,6 +42,39 @@ async def build(entities: Entities, settings: EscalationSettings) -> Parts:
     """The routes, the logic and the loops, over a database that is migrated."""
     book = PolicyBook(load_pack(settings.packs_dir or DEFAULT_PACK))
     await book.open(entities.db)
+    staff = await _staff(entities, settings)
+    logic = LadderLogic(book, staff)
+    stale_after = timedelta(seconds=settings.stale_after_s)
+    ladders = Ladders(entities, logic, stale_after)
+    relief, seeking = Relief(entities, logic), Seeking(entities, logic)
+    moving = [BackgroundLoop("relief", relief.step), BackgroundLoop("seeking", seeking.step)]
+
+    async def learn_policies() -> float:
+        await book.refresh(entities.db)
+        return _POLICIES_S
+
+    async def learn_roster() -> float:
+        await staff.refresh(entities.db)
+        for loop in moving:
+            loop.wake.set()
+        return _ROSTER_S
+
+    async def busy(now: datetime) -> tuple[list[str], dict[str, int]]:
+        return [*await relief.busy(now), *seeking.busy()], {}
+
+    hearing = BackgroundLoop("roster", learn_roster)
+    return Parts(
+        routers=build_routers(entities, ladders, staff),
+        logic=logic,
+        foreign=AnswersConsumer(logic, stale_after),
+        loops=[BackgroundLoop("policies", learn_policies), hearing, *moving],
+        busy=busy,
+        channels={"escalation_roster": hearing.wake.set},
+    )
+
+
+async def _staff(entities: Entities, settings: EscalationSettings) -> Staff:
+    """The roster with its file taken in; says what does not fit the packs."""
     staff = Staff(entities.sealer)
     given = load_roster(settings.roster_file) if settings.roster_file is not None else None
     roster = (given or load_roster(EXAMPLE_ROSTER)).roster
@@ -49,30 +83,7 @@ async def build(entities: Entities, settings: EscalationSettings) -> Parts:
     await staff.refresh(entities.db)
     for doubt in await doubts(entities.db, settings, given):
         _log.warning("roster_doubtful", doubt=doubt)
-    logic = LadderLogic(book, staff)
-    stale_after = timedelta(seconds=settings.stale_after_s)
-    ladders = Ladders(entities, logic, stale_after)
-    relief = Relief(entities, logic)
-    relieving = BackgroundLoop("relief", relief.step)
-
-    async def learn_policies() -> float:
-        await book.refresh(entities.db)
-        return _POLICIES_S
-
-    async def learn_roster() -> float:
-        await staff.refresh(entities.db)
-        relieving.wake.set()
-        return _ROSTER_S
-
-    hearing = BackgroundLoop("roster", learn_roster)
-    return Parts(
-        routers=build_routers(entities, ladders, staff),
-        logic=logic,
-        foreign=AnswersConsumer(logic, stale_after),
-        loops=[BackgroundLoop("policies", learn_policies), hearing, relieving],
-        busy=relief.busy,
-        channels={"escalation_roster": hearing.wake.set},
-    )
+    return staff
 
 
 def blueprint(settings: EscalationSettings) -> Blueprint:

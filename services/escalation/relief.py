@@ -43,11 +43,11 @@ class Relief:
             await self.logic.write(unit, done)
         return 0 if done else _REST_S
 
-    async def busy(self, now: datetime) -> tuple[list[str], dict[str, int]]:
+    async def busy(self, now: datetime) -> list[str]:
         """For the quiet report: whether somebody who is gone still holds a case."""
         gone = self._gone(now)
         held = await store.held_by(self.entities.db, gone, 1) if gone else []
-        return (["cases held by agents who are gone"] if held else []), {}
+        return ["cases held by agents who are gone"] if held else []
 
     def _gone(self, now: datetime) -> Sequence[str]:
         return sorted(gone_from(self.logic.staff.roster, now))

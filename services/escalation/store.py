@@ -189,3 +189,7 @@ class PolicyBook:
     def find(self, digest: str) -> Policy | None:
         """The policy of a digest; None when it is not stored here."""
         return self._known.get(digest)
+
+    def assigning(self) -> frozenset[tuple[str, str]]:
+        """The rungs of any policy that give cases to people, each with its groups."""
+        return frozenset().union(*(policy.assigning for policy in self._known.values()))

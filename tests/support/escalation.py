@@ -151,16 +151,18 @@ class Escalation:
         return await self.client.put(f"/v1/roster/agents/{staff_number}", json=body)
 
     async def relieve(self) -> None:
-        """Let the relief loop run until nobody who is gone holds a case."""
-        (relief,) = [loop for loop in self.parts.loops if loop.name == "relief"]
+        """Let the roster move cases until nobody who is gone holds one and nobody waits longer."""
+        moving = [loop for loop in self.parts.loops if loop.name in ("relief", "seeking")]
 
         async def idle() -> bool:
             busy, _ = await self.parts.busy((await self.entities.now()).domain)
             return not busy
 
-        relief.start()
+        for loop in moving:
+            loop.start()
         await until(idle)
-        await relief.stop()
+        for loop in moving:
+            await loop.stop()
 
     async def heard(self, ago: timedelta) -> None:
         """The stream of cases was last heard so long ago (real time)."""

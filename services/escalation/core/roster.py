@@ -153,6 +153,13 @@ class Roster:
         """The groups that somebody answers for: as the group says, or one of its agents."""
         return tuple(sorted(self._supervised.get(staff_number, ())))
 
+    def changed_groups(self, before: Roster) -> frozenset[str]:
+        """The groups of those who are not as they were before, come or gone."""
+        numbers = self.agents.keys() | before.agents.keys()
+        pairs = ((self.agents.get(number), before.agents.get(number)) for number in numbers)
+        changed = (agent for now, then in pairs if now != then for agent in (now, then))
+        return frozenset(group for agent in changed if agent for group in agent.groups)
+
     @cached_property
     def _members(self) -> Mapping[str, tuple[Agent, ...]]:
         found: dict[str, list[Agent]] = {}
