@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -60,11 +60,13 @@ class Document:
 
     def error(self, problems: Iterable[PackProblem]) -> InvalidFileError:
         """The error that names each problem with this file and its line."""
-        return InvalidFileError(
-            f"{self.path}:{self.line_of(problem.place)}: "
-            f"{'.'.join(map(str, problem.place))}: {problem.message}"
-            for problem in problems
-        )
+        return InvalidFileError(self.lines_about(problems))
+
+    def lines_about(self, problems: Iterable[PackProblem]) -> Iterator[str]:
+        """Each problem as `file:line: place: what is wrong`."""
+        for problem in problems:
+            place = ".".join(map(str, problem.place))
+            yield f"{self.path}:{self.line_of(problem.place)}: {place}: {problem.message}"
 
 
 class _Loader(yaml.SafeLoader):
@@ -89,19 +91,25 @@ _Loader.yaml_implicit_resolvers = {
 
 def load_pack(path: Path) -> LoadedPack:
     """The pack in a folder (its `pack.yaml`) or file. Raises `InvalidFileError`."""
-    file = path / "pack.yaml" if path.is_dir() else path
-    document = read_yaml(file)
+    document = pack_document(path)
     plain = document.plain
     if not isinstance(plain, dict):
         raise document.error([PackProblem((), "a pack is a mapping: begin with `name:`")])
     if "holiday_files" in plain:
         found = "the loader fills this in: name holiday files with calendars.<name>.uses"
         raise document.error([PackProblem(("holiday_files",), found)])
-    pack = _validated(document, {**plain, "holiday_files": _holiday_files(document, file.parent)})
+    pack = _validated(
+        document, {**plain, "holiday_files": _holiday_files(document, document.path.parent)}
+    )
     problems = list(cross_check(pack))
     if problems:
         raise document.error(problems)
     return pinned(pack)
+
+
+def pack_document(path: Path) -> Document:
+    """The YAML of a pack in a folder or file. Raises `InvalidFileError`."""
+    return read_yaml(path / "pack.yaml" if path.is_dir() else path)
 
 
 def pinned(pack: Pack) -> LoadedPack:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
@@ -12,8 +14,17 @@ from services.kit.connecting import open_pools
 from services.kit.db import UNREACHABLE
 from services.kit.sealing import Sealer, UnsealError
 from services.kit.settings import Settings
+from services.packs import InvalidFileError
 
 UNUSABLE: tuple[type[BaseException], ...] = (ValueError, *UNREACHABLE)
+
+
+class Verdict(StrEnum):
+    """Whether something is as it must be, worth a look, or to be mended."""
+
+    OK = "ok"
+    LOOK = "look"
+    BAD = "BAD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +32,12 @@ class Finding:
     """One thing that was looked at."""
 
     what: str
-    well: bool
+    verdict: Verdict
     detail: str
 
 
 async def examine(blueprint: Blueprint, settings: Settings) -> list[Finding]:
-    """Database, keys and broker, in this order."""
+    """Database, keys, what the service itself can be asked, and the broker, in this order."""
     return [*await _database(blueprint, settings), *await _broker(blueprint, settings)]
 
 
@@ -34,27 +45,42 @@ async def _database(blueprint: Blueprint, settings: Settings) -> list[Finding]:
     try:
         entities, closing = await open_pools(blueprint, settings)
     except UNUSABLE as error:
-        return [Finding("database", False, f"{type(error).__name__}: {error}")]
+        return [Finding("database", Verdict.BAD, f"{type(error).__name__}: {error}")]
     try:
         now = await entities.now()
-        findings = [Finding("database", True, f"answers; its time is {now.domain.isoformat()}")]
+        findings = [
+            Finding("database", Verdict.OK, f"answers; its time is {now.domain.isoformat()}")
+        ]
         findings.append(await _keys(entities.sealer))
+        for what, ask in blueprint.examinations.items():
+            findings += await _examined(what, ask(entities, settings))
     finally:
         for close in closing:
             await close()
     return findings
 
 
+async def _examined(what: str, asking: Awaitable[Sequence[str]]) -> list[Finding]:
+    try:
+        doubts = await asking
+    except InvalidFileError as error:
+        return [Finding(what, Verdict.BAD, line) for line in error.lines]
+    found = [Finding(what, Verdict.LOOK, doubt) for doubt in doubts]
+    return found or [Finding(what, Verdict.OK, "nothing is doubtful")]
+
+
 async def _keys(sealer: Sealer) -> Finding:
     """Whether the master key opens a key that is there: another one would make all data absent."""
     subject = await sealer.any_subject()
     if subject is None:
-        return Finding("keys", True, "none yet")
+        return Finding("keys", Verdict.OK, "none yet")
     try:
         await sealer.load([subject])
     except UnsealError:
-        return Finding("keys", False, "RECOURSE_MASTER_KEY is not the one they were wrapped by")
-    return Finding("keys", True, "the master key opens them")
+        return Finding(
+            "keys", Verdict.BAD, "RECOURSE_MASTER_KEY is not the one they were wrapped by"
+        )
+    return Finding("keys", Verdict.OK, "the master key opens them")
 
 
 async def _broker(blueprint: Blueprint, settings: Settings) -> list[Finding]:
@@ -63,7 +89,7 @@ async def _broker(blueprint: Blueprint, settings: Settings) -> list[Finding]:
         await admin.start()
         present = set(await admin.list_topics())
     except (KafkaError, OSError) as error:
-        return [Finding("broker", False, f"{type(error).__name__}: {error}")]
+        return [Finding("broker", Verdict.BAD, f"{type(error).__name__}: {error}")]
     finally:
         await admin.close()
     streams = blueprint.streams
@@ -72,5 +98,7 @@ async def _broker(blueprint: Blueprint, settings: Settings) -> list[Finding]:
         settings.topics_prefix + t for t in wanted if settings.topics_prefix + t not in present
     )
     if missing:
-        return [Finding("topics", False, f"missing: {', '.join(missing)}")]
-    return [Finding("broker", True, f"answers, with all {len(wanted)} topics of this service")]
+        return [Finding("topics", Verdict.BAD, f"missing: {', '.join(missing)}")]
+    return [
+        Finding("broker", Verdict.OK, f"answers, with all {len(wanted)} topics of this service")
+    ]

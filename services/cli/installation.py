@@ -21,14 +21,14 @@ def migrate(service: Annotated[Service, typer.Argument(help="whose schema")]) ->
 
 
 def doctor(service: Annotated[Service, typer.Argument(help="whose settings")]) -> None:
-    """Check settings, database, keys and broker; exits with 1 and says what to mend."""
-    from services.cli.examination import examine
+    """Check settings, database, keys, broker, roster; exits with 1 where something is to mend."""
+    from services.cli.examination import Verdict, examine
 
     blueprint, settings = _service(service)
     findings = asyncio.run(examine(blueprint, settings))
     for finding in findings:
-        typer.echo(f"{'ok  ' if finding.well else 'BAD '} {finding.what}: {finding.detail}")
-    raise typer.Exit(0 if all(finding.well for finding in findings) else 1)
+        typer.echo(f"{finding.verdict:<4} {finding.what}: {finding.detail}")
+    raise typer.Exit(1 if any(finding.verdict is Verdict.BAD for finding in findings) else 0)
 
 
 def _service(service: Service) -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
-"""Escalation's HTTP: `/v1/ladders`, `/v1/queues`, `/v1/roster`, `/v1/policies`.
+"""Escalation's HTTP: `/v1/ladders`, `/v1/queues`, `/v1/policies`; `/v1/roster` is in `roster_api`.
 
 Owns paths, parameters and status codes (walkthrough, section 2). Parses, calls, answers; decides
 nothing.
@@ -6,30 +6,29 @@ nothing.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
 
-from schemas.event import Model
 from schemas.pack_clocks import Name
 from schemas.report import Identifier
 from services.escalation.core.commands import Command
-from services.escalation.core.roster import Agent, AgentBody, Group, GroupBody
 from services.escalation.ladders import Ladders
+from services.escalation.roster_api import Cursor, Limit, build_roster_routers
 from services.escalation.staff import Staff
 from services.escalation.store import QUERIES
-from services.kit.faults import Invalid, NotFound
-from services.kit.http import decode_cursor, page
+from services.kit.faults import NotFound
+from services.kit.http import page
 from services.kit.idempotency import Answer, run_once
 from services.kit.unit import Entities, Unit
 from services.kit.waiting import wait_until
 
 After = Annotated[str | None, Query(max_length=200, description="such as cases:17")]
-Cursor = Annotated[str | None, Query(max_length=500)]
-_M = TypeVar("_M", bound=Model)
-Limit = Annotated[int, Query(ge=1, le=200)]
+Holder = Annotated[
+    Identifier | None, Query(description="only what this staff number holds; none: what nobody has")
+]
 
 
 def build_routers(entities: Entities, ladders: Ladders, staff: Staff) -> list[APIRouter]:
@@ -37,8 +36,7 @@ def build_routers(entities: Entities, ladders: Ladders, staff: Staff) -> list[AP
     return [
         _ladders(entities, ladders),
         _queues(ladders),
-        _agents(entities, staff),
-        _groups(entities, staff),
+        *build_roster_routers(entities, staff),
         _policies(entities),
     ]
 
@@ -101,78 +99,14 @@ def _queues(ladders: Ladders) -> APIRouter:
     async def read_queue(
         group: Name,
         sort: Literal["next_due"] = "next_due",
+        holder: Holder = None,
         cursor: Cursor = None,
         limit: Limit = 50,
     ) -> dict[str, Any]:
         """What a group holds, the next deadline first; what is paused comes last."""
-        return await ladders.queue(group, cursor, limit)
+        return await ladders.queue(group, holder, cursor, limit)
 
     return router
-
-
-def _agents(entities: Entities, staff: Staff) -> APIRouter:
-    router = APIRouter(prefix="/v1/roster/agents", tags=["roster"])
-
-    @router.get("")
-    async def list_agents(
-        group: Name | None = None, cursor: Cursor = None, limit: Limit = 50
-    ) -> dict[str, Any]:
-        """Agents by staff number, of one group if it is named."""
-        after = decode_cursor(cursor) or ""
-        if not isinstance(after, str):
-            raise Invalid("/cursor", "not a cursor that a list of ours has given")
-        found = await staff.agents(entities.db, after, group, limit + 1)
-        last = found[limit - 1].staff_number if len(found) > limit else None
-        return page([agent.model_dump(mode="json") for agent in found[:limit]], last)
-
-    @router.get("/{staff_number}")
-    async def read_agent(staff_number: Identifier) -> Agent:
-        """One agent."""
-        return _found(await staff.agent(entities.db, staff_number), "agent")
-
-    @router.put("/{staff_number}")
-    async def put_agent(staff_number: Identifier, body: AgentBody) -> Agent:
-        """Write one agent; from the first one on, the roster binds."""
-        _check_named(body.staff_number, staff_number, "/staff_number")
-        agent = body.named(staff_number)
-        async with entities.db.transaction() as connection:
-            await staff.put_agent(connection, agent)
-        await staff.refresh(entities.db)
-        return agent
-
-    return router
-
-
-def _groups(entities: Entities, staff: Staff) -> APIRouter:
-    router = APIRouter(prefix="/v1/roster/groups", tags=["roster"])
-
-    @router.get("/{group}")
-    async def read_group(group: Name) -> Group:
-        """One group."""
-        return _found(await staff.group(entities.db, group), "group")
-
-    @router.put("/{group}")
-    async def put_group(group: Name, body: GroupBody) -> Group:
-        """Write one group."""
-        _check_named(body.name, group, "/name")
-        named = body.named(group)
-        async with entities.db.transaction() as connection:
-            await staff.put_group(connection, named)
-        await staff.refresh(entities.db)
-        return named
-
-    return router
-
-
-def _found(model: _M | None, kind: str) -> _M:
-    if model is None:
-        raise NotFound(f"no such {kind}")
-    return model
-
-
-def _check_named(said: str | None, path: str, pointer: str) -> None:
-    if said is not None and said != path:
-        raise Invalid(pointer, "must be the one in the path, or left out")
 
 
 def _policies(entities: Entities) -> APIRouter:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Final
+
+import structlog
 
 from schemas.topics import ACTIONS, ACTIONS_ANSWERED, CASES, ESCALATIONS, STREAM_CONTROL, TOPICS
 from schemas.wire import Wire
 from services.escalation.answers import AnswersConsumer
 from services.escalation.api import build_routers
+from services.escalation.doubts import doubts, doubts_of
 from services.escalation.handlers import LadderLogic
 from services.escalation.ladders import Ladders
 from services.escalation.relief import Relief
+from services.escalation.seeking import Seeking
 from services.escalation.settings import EscalationSettings
-from services.escalation.staff import EXAMPLE_ROSTER, Staff, read_roster
+from services.escalation.staff import EXAMPLE_ROSTER, Staff, load_roster
 from services.escalation.store import MIGRATIONS, PolicyBook
 from services.kit import ids, runtime
 from services.kit.blueprint import Blueprint, Parts
@@ -22,6 +27,8 @@ from services.kit.rows import Streams
 from services.kit.settings import Settings, read_settings
 from services.kit.unit import Entities
 from services.packs import DEFAULT_PACK, load_pack
+
+_log = structlog.get_logger(__name__)
 
 SETTINGS: Final = EscalationSettings
 STREAMS: Final = Streams(source="escalation", inputs=(CASES,), outputs=(ESCALATIONS, ACTIONS))
@@ -35,17 +42,12 @@ async def build(entities: Entities, settings: EscalationSettings) -> Parts:
     """The routes, the logic and the loops, over a database that is migrated."""
     book = PolicyBook(load_pack(settings.packs_dir or DEFAULT_PACK))
     await book.open(entities.db)
-    staff = Staff(entities.sealer)
-    given = settings.roster_file is not None
-    roster = read_roster(settings.roster_file or EXAMPLE_ROSTER)
-    async with entities.db.transaction() as connection:
-        await staff.load(connection, roster, given=given)
-    await staff.refresh(entities.db)
+    staff = await _staff(entities, settings)
     logic = LadderLogic(book, staff)
     stale_after = timedelta(seconds=settings.stale_after_s)
     ladders = Ladders(entities, logic, stale_after)
-    relief = Relief(entities, logic)
-    relieving = BackgroundLoop("relief", relief.step)
+    relief, seeking = Relief(entities, logic), Seeking(entities, logic)
+    moving = [BackgroundLoop("relief", relief.step), BackgroundLoop("seeking", seeking.step)]
 
     async def learn_policies() -> float:
         await book.refresh(entities.db)
@@ -53,18 +55,35 @@ async def build(entities: Entities, settings: EscalationSettings) -> Parts:
 
     async def learn_roster() -> float:
         await staff.refresh(entities.db)
-        relieving.wake.set()
+        for loop in moving:
+            loop.wake.set()
         return _ROSTER_S
+
+    async def busy(now: datetime) -> tuple[list[str], dict[str, int]]:
+        return [*await relief.busy(now), *seeking.busy()], {}
 
     hearing = BackgroundLoop("roster", learn_roster)
     return Parts(
         routers=build_routers(entities, ladders, staff),
         logic=logic,
         foreign=AnswersConsumer(logic, stale_after),
-        loops=[BackgroundLoop("policies", learn_policies), hearing, relieving],
-        busy=relief.busy,
+        loops=[BackgroundLoop("policies", learn_policies), hearing, *moving],
+        busy=busy,
         channels={"escalation_roster": hearing.wake.set},
     )
+
+
+async def _staff(entities: Entities, settings: EscalationSettings) -> Staff:
+    """The roster with its file taken in; says what does not fit the packs."""
+    staff = Staff(entities.sealer)
+    given = load_roster(settings.roster_file) if settings.roster_file is not None else None
+    roster = (given or load_roster(EXAMPLE_ROSTER)).roster
+    async with entities.db.transaction() as connection:
+        await staff.load(connection, roster, given=given is not None)
+    await staff.refresh(entities.db)
+    for doubt in await doubts(entities.db, settings, given):
+        _log.warning("roster_doubtful", doubt=doubt)
+    return staff
 
 
 def blueprint(settings: EscalationSettings) -> Blueprint:
@@ -72,6 +91,9 @@ def blueprint(settings: EscalationSettings) -> Blueprint:
 
     async def build_with(entities: Entities, _: Settings) -> Parts:
         return await build(entities, settings)
+
+    async def doubt(entities: Entities, _: Settings) -> Sequence[str]:
+        return await doubts_of(entities.db, settings)
 
     return Blueprint(
         name="escalation",
@@ -83,6 +105,7 @@ def blueprint(settings: EscalationSettings) -> Blueprint:
         codec=Wire(read_id=ids.read),
         migrations=MIGRATIONS,
         build=build_with,
+        examinations={"roster": doubt},
     )
 
 

@@ -17,7 +17,7 @@ from schemas.topics import ACTIONS, ESCALATIONS
 from schemas.vocabulary import Role
 from services.escalation import store
 from services.escalation.core import engine, journal
-from services.escalation.core.assigning import Order, find_holder, ordering, seeks_holder
+from services.escalation.core.assigning import Assign, Order, find_holder, ordering, seeks_holder
 from services.escalation.core.availability import staffed
 from services.escalation.core.journal import Entry
 from services.escalation.core.policy import Policy
@@ -136,7 +136,8 @@ class LadderLogic:
         state = read_state(entity.state or b"")
         policy, now = self.pinned(state.policy.digest), unit.now_for(entity)
         trigger = uuid5(entity.id, f"{order.command}:{entity.position(ESCALATIONS)}")
-        named = self.staff.roster.agents.get(order.staff_number or "")
+        number = order.staff_number if isinstance(order, Assign) else None
+        named = self.staff.roster.agent(number) if number is not None else None
         decision = engine.decide_command(
             state,
             ordering(order, named.name if named else None),

@@ -111,10 +111,12 @@ class Ladders:
             raise Behind(f"policy {state.policy.digest}")
         return policy
 
-    async def queue(self, group: str, cursor: str | None, limit: int) -> dict[str, Any]:
+    async def queue(
+        self, group: str, holder: str | None, cursor: str | None, limit: int
+    ) -> dict[str, Any]:
         """A page of a group's cases by their next deadline."""
         after = _queue_cursor(cursor)
-        rows = await store.queue(self.entities.db, group, after, limit + 1)
+        rows = await store.queue(self.entities.db, group, holder, after, limit + 1)
         more = len(rows) > limit
         rows = rows[:limit]
         last = rows[-1] if more else None
@@ -138,7 +140,8 @@ def _with_position(view: dict[str, Any], entity: Entity) -> dict[str, Any]:
 
 
 def _queue_item(row: Any) -> dict[str, Any]:
-    return {**dict(row), "case_id": str(row["case_id"]), "next_due": _text(row["next_due"])}
+    instants = {name: _text(row[name]) for name in ("next_due", "overdue_since")}
+    return {**dict(row), "case_id": str(row["case_id"]), **instants}
 
 
 def _text(at: datetime | None) -> str | None:

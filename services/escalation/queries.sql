@@ -27,14 +27,14 @@ SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::int[], $5::timestamp
 
 -- name: save_queue
 -- The lines of cases that changed and still run.
-INSERT INTO queue
-    (case_id, owner_group, holder, next_due, category, severity, rung, visit, episode, state)
+INSERT INTO queue (case_id, owner_group, holder, next_due, category, severity, rung, visit, episode,
+    state, overdue_since)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
-    $7::text[], $8::int[], $9::int[], $10::text[])
+    $7::text[], $8::int[], $9::int[], $10::text[], $11::timestamptz[])
 ON CONFLICT (case_id) DO UPDATE SET owner_group = excluded.owner_group, holder = excluded.holder,
     next_due = excluded.next_due, category = excluded.category, severity = excluded.severity,
     rung = excluded.rung, visit = excluded.visit, episode = excluded.episode,
-    state = excluded.state
+    state = excluded.state, overdue_since = excluded.overdue_since
 
 -- name: leave_queue
 -- Cases whose ladder stopped.
@@ -42,10 +42,63 @@ DELETE FROM queue WHERE case_id = ANY($1::uuid[])
 
 -- name: queue
 -- A group's cases by their next deadline, after the cursor (no deadline counts as never).
-SELECT case_id, owner_group, holder, next_due, category, severity, rung, visit, episode, state
-FROM queue WHERE owner_group = $1 AND (coalesce(next_due, 'infinity'::timestamptz), case_id)
-    > (coalesce($2::timestamptz, $3::timestamptz), $4::uuid)
+-- The cases that are held and those that are not have an index each; a page of both is merged.
+SELECT * FROM (
+    (SELECT case_id, owner_group, holder, next_due, overdue_since, category, severity, rung, visit,
+        episode, state
+    FROM queue WHERE owner_group = $1 AND holder IS NULL
+        AND (coalesce(next_due, 'infinity'::timestamptz), case_id)
+            > (coalesce($2::timestamptz, $3::timestamptz), $4::uuid)
+    ORDER BY coalesce(next_due, 'infinity'::timestamptz), case_id LIMIT $5)
+    UNION ALL
+    (SELECT case_id, owner_group, holder, next_due, overdue_since, category, severity, rung, visit,
+        episode, state
+    FROM queue WHERE owner_group = $1 AND holder IS NOT NULL
+        AND (coalesce(next_due, 'infinity'::timestamptz), case_id)
+            > (coalesce($2::timestamptz, $3::timestamptz), $4::uuid)
+    ORDER BY coalesce(next_due, 'infinity'::timestamptz), case_id LIMIT $5)
+) AS page
 ORDER BY coalesce(next_due, 'infinity'::timestamptz), case_id LIMIT $5
+
+-- name: queue_unheld
+-- The same of what nobody holds.
+SELECT case_id, owner_group, holder, next_due, overdue_since, category, severity, rung, visit,
+    episode, state
+FROM queue WHERE owner_group = $1 AND holder IS NULL
+    AND (coalesce(next_due, 'infinity'::timestamptz), case_id)
+        > (coalesce($2::timestamptz, $3::timestamptz), $4::uuid)
+ORDER BY coalesce(next_due, 'infinity'::timestamptz), case_id LIMIT $5
+
+-- name: queue_of_holder
+-- The same of what one agent holds.
+SELECT case_id, owner_group, holder, next_due, overdue_since, category, severity, rung, visit,
+    episode, state
+FROM queue WHERE owner_group = $1 AND holder = $6
+    AND (coalesce(next_due, 'infinity'::timestamptz), case_id)
+        > (coalesce($2::timestamptz, $3::timestamptz), $4::uuid)
+ORDER BY coalesce(next_due, 'infinity'::timestamptz), case_id LIMIT $5
+
+-- name: group_loads
+-- How much each of these groups has to do; groups without a case are left out.
+SELECT owner_group, count(*) AS open, count(*) - count(holder) AS unheld, count(holder) AS held,
+    count(*) FILTER (WHERE state = 'paused') AS paused, count(overdue_since) AS overdue
+FROM queue WHERE owner_group = ANY($1::text[]) GROUP BY owner_group
+
+-- name: next_breaches
+-- The next deadlines of each of these groups, so many of each, earliest first.
+SELECT page.* FROM unnest($1::text[]) AS wanted(name) CROSS JOIN LATERAL (
+    SELECT * FROM (
+        (SELECT case_id, owner_group, next_due, holder, rung, category, severity
+        FROM queue WHERE owner_group = wanted.name AND holder IS NULL
+            AND coalesce(next_due, 'infinity'::timestamptz) < 'infinity'
+        ORDER BY coalesce(next_due, 'infinity'::timestamptz), case_id LIMIT $2)
+        UNION ALL
+        (SELECT case_id, owner_group, next_due, holder, rung, category, severity
+        FROM queue WHERE owner_group = wanted.name AND holder IS NOT NULL
+            AND coalesce(next_due, 'infinity'::timestamptz) < 'infinity'
+        ORDER BY coalesce(next_due, 'infinity'::timestamptz), case_id LIMIT $2)
+    ) AS both_of_them ORDER BY next_due, case_id LIMIT $2
+) AS page
 
 -- name: held_by
 -- Cases that these agents hold.
@@ -59,6 +112,10 @@ ON CONFLICT (digest) DO NOTHING
 -- name: policies
 -- The policies that this process does not know yet.
 SELECT digest, document FROM policy WHERE digest <> ALL($1::text[])
+
+-- name: policy_groups
+-- The groups of every policy that a case may be pinned to.
+SELECT DISTINCT json_object_keys(document::json -> 'groups') AS name FROM policy
 
 -- name: list_policies
 -- Every policy that a case may be pinned to, newest first.
@@ -82,7 +139,8 @@ SELECT version, given, file FROM roster_state
 UPDATE roster_state SET file = $1
 
 -- name: put_agent
--- One agent, new or changed; an agent that the operator has given is never made an example again.
+-- One agent, new, changed or come back; who the operator has given is never made an example again.
+WITH back AS (DELETE FROM agent_left WHERE staff_number = $1 AND $10)
 INSERT INTO agent (staff_number, name, groups, languages, skills, supervisor, absent, absences,
     working_hours, given)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
@@ -93,19 +151,41 @@ ON CONFLICT (staff_number) DO UPDATE SET name = excluded.name, groups = excluded
 WHERE excluded.given OR NOT agent.given
 
 -- name: drop_examples
--- The agents that Recourse ships give way to a roster of the operator's own.
+-- The agents that Recourse ships give way to a roster of the operator's own; the titles of its
+-- groups may stay.
+WITH left_alone AS (UPDATE staff_group SET supervisor = NULL WHERE NOT given)
 DELETE FROM agent WHERE NOT given
+
+-- name: remove_agent
+-- An agent left: all that is kept is the staff number.
+WITH gone AS (DELETE FROM agent WHERE staff_number = $1 RETURNING staff_number),
+    noted AS (INSERT INTO agent_left SELECT staff_number FROM gone ON CONFLICT DO NOTHING)
+SELECT staff_number FROM gone
+
+-- name: settle_file
+-- After a file was taken in: whom the file before named and this one does not has left, and so has
+-- whoever holds a case while nobody has ever written them into the roster.
+WITH gone AS (DELETE FROM agent WHERE filed AND staff_number <> ALL($1::text[])
+        RETURNING staff_number),
+    named AS (UPDATE agent SET filed = true
+        WHERE staff_number = ANY($1::text[]) AND NOT filed),
+    strangers AS (SELECT DISTINCT holder FROM queue
+        WHERE holder IS NOT NULL AND NOT EXISTS (SELECT FROM agent WHERE staff_number = holder))
+INSERT INTO agent_left SELECT staff_number FROM gone UNION SELECT holder FROM strangers
+ON CONFLICT DO NOTHING
+
+-- name: agents_left
+-- The staff numbers of those who left.
+SELECT staff_number FROM agent_left
 
 -- name: agent
 -- One agent.
 SELECT staff_number, name, groups, languages, skills, supervisor, absent, absences, working_hours
 FROM agent WHERE staff_number = $1
 
--- name: agents
--- Agents after the cursor, of one group if it is named.
-SELECT staff_number, name, groups, languages, skills, supervisor, absent, absences, working_hours
-FROM agent WHERE staff_number > $1 AND ($2::text IS NULL OR $2 = ANY(groups))
-ORDER BY staff_number LIMIT $3
+-- name: agents_in_groups
+-- Who is in which groups, without anybody's name.
+SELECT staff_number, groups, supervisor FROM agent
 
 -- name: all_agents
 -- Everybody, for the roster in memory.
@@ -118,8 +198,10 @@ SELECT holder, count(*) AS held FROM queue WHERE holder = ANY($1::text[]) GROUP 
 
 -- name: put_group
 -- One group, new or changed.
-INSERT INTO staff_group (name, title, supervisor) VALUES ($1, $2, $3)
-ON CONFLICT (name) DO UPDATE SET title = excluded.title, supervisor = excluded.supervisor
+INSERT INTO staff_group (name, title, supervisor, given) VALUES ($1, $2, $3, $4)
+ON CONFLICT (name) DO UPDATE SET title = excluded.title, supervisor = excluded.supervisor,
+    given = excluded.given
+WHERE excluded.given OR NOT staff_group.given
 
 -- name: group
 -- One group.

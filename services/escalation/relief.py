@@ -1,4 +1,4 @@
-"""Taking cases from agents who are absent: a loop that looks who holds cases and is not there.
+"""Taking cases from agents who are absent or left: a loop that looks who holds what and is gone.
 
 Owns the looking and its pace. What becomes of a case is the core's: it is free again, and where
 its rung assigns, somebody else is given it in the same transaction.
@@ -13,7 +13,7 @@ from typing import Final
 
 from services.escalation import store
 from services.escalation.core.assigning import Relieve
-from services.escalation.core.availability import is_absent
+from services.escalation.core.availability import gone_from
 from services.escalation.core.state import read_state
 from services.escalation.handlers import LadderLogic
 from services.kit.entities import Decided, Entity
@@ -32,31 +32,30 @@ class Relief:
 
     async def step(self) -> float:
         """Relieve one batch; answers the seconds to rest."""
-        absent = self.absent((await self.entities.now()).domain)
-        held = await store.held_by(self.entities.db, absent, _BATCH) if absent else []
+        gone = self._gone((await self.entities.now()).domain)
+        held = await store.held_by(self.entities.db, gone, _BATCH) if gone else []
         if not held:
             return _REST_S
         async with self.entities.transaction() as unit:
             locked = await unit.lock(held)
-            relieved = [self._relieve(unit, locked[id_], absent) for id_ in sorted(locked)]
-            await self.logic.write(unit, [each for each in relieved if each is not None])
-        return 0
+            relieved = [self._relieve(unit, locked[id_], gone) for id_ in sorted(locked)]
+            done = [each for each in relieved if each is not None]
+            await self.logic.write(unit, done)
+        return 0 if done else _REST_S
 
-    def absent(self, now: datetime) -> Sequence[str]:
-        """The staff numbers of those who are absent now."""
-        agents = self.logic.staff.roster.agents.values()
-        return sorted(agent.staff_number for agent in agents if is_absent(agent, now))
+    async def busy(self, now: datetime) -> list[str]:
+        """For the quiet report: whether somebody who is gone still holds a case."""
+        gone = self._gone(now)
+        held = await store.held_by(self.entities.db, gone, 1) if gone else []
+        return ["cases held by agents who are gone"] if held else []
 
-    async def busy(self, now: datetime) -> tuple[list[str], dict[str, int]]:
-        """For the quiet report: whether somebody absent still holds a case."""
-        absent = self.absent(now)
-        held = await store.held_by(self.entities.db, absent, 1) if absent else []
-        return (["cases held by absent agents"] if held else []), {}
+    def _gone(self, now: datetime) -> Sequence[str]:
+        return sorted(gone_from(self.logic.staff.roster, now))
 
-    def _relieve(self, unit: Unit, entity: Entity, absent: Sequence[str]) -> Decided | None:
+    def _relieve(self, unit: Unit, entity: Entity, gone: Sequence[str]) -> Decided | None:
         if entity.state is None:
             return None
         holder = read_state(entity.state).place.holder
-        if holder is None or holder.staff_number not in absent:
+        if holder is None or holder.staff_number not in gone:
             return None
         return self.logic.obey(unit, entity, Relieve(staff_number=holder.staff_number))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,16 +18,24 @@ from schemas.pack_checks import PackProblem
 from services.escalation.core.roster import Agent, Group, Roster, RosterFile
 from services.escalation.store import QUERIES, Session
 from services.kit.sealing import Sealer
-from services.packs import DEFAULT_PACK, read_yaml
+from services.packs import DEFAULT_PACK, Document, read_yaml
 
 EXAMPLE_ROSTER: Final = DEFAULT_PACK / "roster.yaml"
 
 
-def read_roster(file: Path) -> RosterFile:
+@dataclass(frozen=True, slots=True)
+class GivenRoster:
+    """A roster as a file gives it, and the file's lines."""
+
+    document: Document
+    roster: RosterFile
+
+
+def load_roster(file: Path) -> GivenRoster:
     """A roster from YAML. Raises `InvalidFileError` with file, line and what is wrong."""
     document = read_yaml(file)
     try:
-        return RosterFile.model_validate(document.plain)
+        return GivenRoster(document, RosterFile.model_validate(document.plain))
     except ValidationError as error:
         problems = [PackProblem(found["loc"], found["msg"]) for found in error.errors()]
         raise document.error(problems) from error
@@ -57,17 +66,20 @@ class Staff:
             groups = [_group(row) for row in await session.fetch(QUERIES["all_groups"])]
             # Thousands of agents take a while to read; of those only who changed is read again.
             self._seen = {row["staff_number"]: (row, self._seen_agent(row)) for row in rows}
+            left = await session.fetch(QUERIES["agents_left"])
             self.roster = Roster(
                 agents={number: agent for number, (_, agent) in self._seen.items()},
                 groups={group.name: group for group in groups},
                 binding=state["given"],
+                left=frozenset(row["staff_number"] for row in left),
             )
             self._version = state["version"]
 
     async def load(self, session: Session, roster: RosterFile, *, given: bool) -> None:
         """Take a roster in; one that the operator gives replaces the example, for good.
 
-        A file that was taken in already is left alone: what was changed since by API stays.
+        A file that was taken in already is left alone: what was changed since by API stays. Who is
+        not in it any more has left.
         """
         digest = self._sealer.blind("roster file", roster.model_dump_json(exclude_defaults=True))
         state = await session.fetchrow(QUERIES["roster_state"])
@@ -77,7 +89,10 @@ class Staff:
         for agent in roster.agents:
             await self._write(session, agent, given=given)
         for group in roster.groups:
-            await self._write_group(session, group)
+            await self._write_group(session, group, given=given)
+        if given:
+            named = [agent.staff_number for agent in roster.agents]
+            await session.execute(QUERIES["settle_file"], named)
         await session.execute(QUERIES["note_roster_file"], digest)
 
     async def put_agent(self, session: Session, agent: Agent) -> None:
@@ -85,10 +100,18 @@ class Staff:
         await self._begin(session, given=True)
         await self._write(session, agent, given=True)
 
+    async def remove_agent(self, session: Session, staff_number: str) -> bool:
+        """Take out an agent who left, in a transaction; answers whether there was one.
+
+        The relief takes back what they hold.
+        """
+        await self._begin(session, given=False)
+        return await session.fetchrow(QUERIES["remove_agent"], staff_number) is not None
+
     async def put_group(self, session: Session, group: Group) -> None:
         """Write one group, in a transaction."""
         await self._begin(session, given=False)
-        await self._write_group(session, group)
+        await self._write_group(session, group, given=True)
 
     async def _begin(self, session: Session, *, given: bool) -> None:
         await session.execute(QUERIES["touch_roster"], given)
@@ -111,21 +134,14 @@ class Staff:
             given,
         )
 
-    async def _write_group(self, session: Session, group: Group) -> None:
+    async def _write_group(self, session: Session, group: Group, *, given: bool) -> None:
         title = json.dumps(group.title, ensure_ascii=False)
-        await session.execute(QUERIES["put_group"], group.name, title, group.supervisor)
+        await session.execute(QUERIES["put_group"], group.name, title, group.supervisor, given)
 
     async def agent(self, session: Session, staff_number: str) -> Agent | None:
         """One agent; None when the roster has none of this number."""
         row = await session.fetchrow(QUERIES["agent"], staff_number)
         return None if row is None else self._agent(row)
-
-    async def agents(
-        self, session: Session, after: str, group: str | None, limit: int
-    ) -> list[Agent]:
-        """Agents by staff number, of one group if it is named."""
-        rows = await session.fetch(QUERIES["agents"], after, group, limit)
-        return [self._agent(row) for row in rows]
 
     async def group(self, session: Session, name: str) -> Group | None:
         """One group; None when the roster has none of this name."""

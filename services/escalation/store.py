@@ -16,14 +16,16 @@ from schemas.actions import ActionRequested
 from schemas.escalation import OfferMade, RungEntered
 from schemas.pack import Pack
 from services.escalation.core.policy import Policy, compile_policy
+from services.escalation.core.queue_line import queue_row
+from services.escalation.core.roster import NOBODY
 from services.escalation.core.turn import Decision
-from services.escalation.core.views import queue_row
 from services.kit.sql import Queries
 from services.packs import LoadedPack
 
 QUERIES: Final = Queries(Path(__file__).with_name("queries.sql"))
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
 _BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class Session(Protocol):
@@ -115,19 +117,27 @@ def _line(decision: Decision) -> tuple[Any, ...]:
         row.visit,
         row.episode,
         row.state.value,
+        row.overdue_since,
     )
 
 
 async def queue(
-    session: Session, group: str, after: tuple[datetime | None, UUID] | None, limit: int
+    session: Session,
+    group: str,
+    holder: str | None,
+    after: tuple[datetime | None, UUID] | None,
+    limit: int,
 ) -> list[Any]:
-    """A group's cases by their next deadline; `after` is the last one seen."""
-    if after is None:
-        first = (None, _BEFORE_ALL, UUID(int=0))
-        return await session.fetch(QUERIES["queue"], group, *first, limit)
-    due, case_id = after
-    never = datetime.max.replace(tzinfo=UTC)
-    return await session.fetch(QUERIES["queue"], group, due, never, case_id, limit)
+    """A group's cases by their next deadline; `after` is the last one seen.
+
+    All of them, or what one holder has, or what nobody has (`NOBODY`).
+    """
+    place = (None, _BEFORE_ALL, UUID(int=0)) if after is None else (after[0], _NEVER, after[1])
+    if holder is None:
+        return await session.fetch(QUERIES["queue"], group, *place, limit)
+    if holder == NOBODY:
+        return await session.fetch(QUERIES["queue_unheld"], group, *place, limit)
+    return await session.fetch(QUERIES["queue_of_holder"], group, *place, limit, holder)
 
 
 async def held_by(session: Session, staff_numbers: Sequence[str], limit: int) -> list[UUID]:
@@ -179,3 +189,7 @@ class PolicyBook:
     def find(self, digest: str) -> Policy | None:
         """The policy of a digest; None when it is not stored here."""
         return self._known.get(digest)
+
+    def assigning(self) -> frozenset[tuple[str, str]]:
+        """The rungs of any policy that give cases to people, each with its groups."""
+        return frozenset().union(*(policy.assigning for policy in self._known.values()))

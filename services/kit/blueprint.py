@@ -45,7 +45,11 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Blueprint:
-    """A service. Topics are without prefix; `readers` says who reads each topic it writes."""
+    """A service. Topics are without prefix; `readers` says who reads each topic it writes.
+
+    `examinations` are what a doctor may ask beside database, keys and broker: each answers what
+    is worth a look.
+    """
 
     name: str
     title: str
@@ -56,3 +60,6 @@ class Blueprint:
     codec: Codec
     migrations: Path
     build: Callable[[Entities, Settings], Awaitable[Parts]]
+    examinations: Mapping[str, Callable[[Entities, Settings], Awaitable[Sequence[str]]]] = field(
+        default_factory=dict
+    )

@@ -97,7 +97,7 @@ async def test_both_share_the_work_and_one_relays(
         assert "consumer has no partitions" not in quiet["busy"], service
 
 
-async def test_of_two_agents_at_two_replicas_one_holds_the_case(
+async def test_of_a_hundred_agents_at_two_replicas_one_holds_the_case(
     stack: RunningStack, replicas: dict[str, Replica], desk: Desk
 ) -> None:
     opened = await desk.report(report_of("two-desks"))
@@ -106,15 +106,22 @@ async def test_of_two_agents_at_two_replicas_one_holds_the_case(
         known = await client.get(path, params={"after": opened["position"]})
         assert known.status_code == 200, known.text
 
-    agents = [{"role": "agent", "id": f"A10{number}", "name": "客服"} for number in range(24, 32)]
-    clients = [stack.client, replicas["escalation"].client] * 4
+    agents = [{"role": "agent", "id": f"A{number:04}", "name": "客服"} for number in range(100)]
+    clients = [stack.client, replicas["escalation"].client] * 50
     answers = await asyncio.gather(
         *(
             client.post(f"{path}/commands", json={"command": "claim", "by": by})
             for client, by in zip(clients, agents, strict=True)
         )
     )
-    assert sorted(answer.status_code for answer in answers) == [200] + [409] * 7
+    assert sorted(answer.status_code for answer in answers) == [200] + [409] * 99
+    (holder,) = [answer.json()["holder"] for answer in answers if answer.status_code == 200]
+    refusals = [answer.json() for answer in answers if answer.status_code == 409]
+    assert {(refusal["reason"], refusal["holder"]["staff_number"]) for refusal in refusals} == {
+        ("already_held", holder["staff_number"])
+    }
+    (record,) = (await desk.seen(opened["id"]))["holders"]
+    assert record["staff_number"] == holder["staff_number"]
 
 
 async def test_one_key_at_two_replicas_is_one_answer(

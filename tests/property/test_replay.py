@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from services.escalation.core.journal import Entry, Journal
 from services.escalation.core.replay import ReplayDiffersError, explain_again, replay
 from services.escalation.core.state import LadderState
 from tests.property.test_engine import STARTS, STORY, tell, told
-from tests.support.ladder import Ladder, statutory_policy
+from tests.support.ladder import Ladder, at, changed_rung, statutory_policy
 
 STORIES = st.lists(STORY, min_size=2, max_size=3)
 
@@ -199,3 +199,23 @@ def test_another_policy_or_calendar_is_named() -> None:
     other = journal.policy.model_copy(update={"digest": "sha256:0"})
     with pytest.raises(ReplayDiffersError, match=r"^policy digest: "):
         replay(journal.model_copy(update={"policy": other}), ladder.policy)
+
+
+class NightShift(Ladder):
+    """Its one group comes to work on Saturday at nine."""
+
+    def staffing(
+        self, group: str, barred: Collection[str], now: datetime, until: datetime | None
+    ) -> bool:
+        return until is None or until >= at("2026-11-21 09:00")
+
+
+def test_a_group_that_is_late_for_one_rung_and_not_for_the_next_replays() -> None:
+    ladder = NightShift(changed_rung("email", group="senior"))
+    ladder.open(STARTS)
+    ladder.run_until("2026-11-20 10:13")
+    assert (ladder.rungs(), ladder.state.history[-1].passed) == (
+        ["frontline", "email"],
+        ("senior",),
+    )
+    assert replay(ladder.journal(), ladder.policy).state.place.rung == "email"

@@ -38,7 +38,7 @@ from services.kit.timers import Timers
 from services.kit.unit import Entities
 from services.kit.wire import StoredRecord
 from services.packs import DEFAULT_PACK, load_pack
-from tests.support.kit import KIT, MASTER, SUBJECT, WRITER, entities
+from tests.support.kit import KIT, MASTER, SUBJECT, WRITER, entities, until
 
 NAMES = {event.event_name: event for event in CASE_EVENTS}
 NINE_FIFTY_EIGHT = datetime.fromisoformat("2026-11-20T09:58:00+08:00")
@@ -89,6 +89,12 @@ class Escalation:
 
     async def opened(self, number: int = 1, **fields: Any) -> UUID:
         """A case of the walkthrough is opened; answers its id."""
+        case_id = await self.opening(number, **fields)
+        await self.consume()
+        return case_id
+
+    async def opening(self, number: int = 1, **fields: Any) -> UUID:
+        """The same, not yet read by escalation."""
         case_id = uuid5(SUBJECT, f"case:{number}")
         opening: dict[str, Any] = {
             "data_subject": SUBJECT,
@@ -102,7 +108,7 @@ class Escalation:
             "customer": {"id": "cust-1001", "name": "张三"},
             "description": "转账显示成功,对方没有收到",
         }
-        await self.tell(case_id, "case.opened", **{**opening, **fields})
+        await self.produce(case_id, "case.opened", **{**opening, **fields})
         return case_id
 
     async def tell(self, case_id: UUID, name: str, **fields: Any) -> None:
@@ -138,6 +144,25 @@ class Escalation:
     async def consume(self) -> None:
         """Take everything produced as one batch."""
         await self.consumer.handle(await self.records())
+
+    async def put(self, staff_number: str, **fields: Any) -> httpx.Response:
+        """Write an agent of group `frontline`, changed by `fields`, into the roster."""
+        body = {"name": "Ada", "groups": ["frontline"], **fields}
+        return await self.client.put(f"/v1/roster/agents/{staff_number}", json=body)
+
+    async def relieve(self) -> None:
+        """Let the roster move cases until nobody who is gone holds one and nobody waits longer."""
+        moving = [loop for loop in self.parts.loops if loop.name in ("relief", "seeking")]
+
+        async def idle() -> bool:
+            busy, _ = await self.parts.busy((await self.entities.now()).domain)
+            return not busy
+
+        for loop in moving:
+            loop.start()
+        await until(idle)
+        for loop in moving:
+            await loop.stop()
 
     async def heard(self, ago: timedelta) -> None:
         """The stream of cases was last heard so long ago (real time)."""

@@ -7,7 +7,7 @@ the story of a case.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -43,11 +43,10 @@ from services.escalation.core.obeying import carrying_out
 from services.escalation.core.policy import Policy, compile_policy
 from services.escalation.core.replay import said_by
 from services.escalation.core.roster import KnownAgents
-from services.escalation.core.staffing import as_written_down
 from services.escalation.core.state import LadderState, read_state
 from services.escalation.core.turn import Decision
 from services.escalation.core.views import ladder_view
-from services.packs import DEFAULT_PACK, canonical, load_pack
+from services.packs import DEFAULT_PACK, canonical, load_pack, pinned
 
 CASE = UUID("6f9619ff-8b86-d011-b42d-00cf4fc964ff")
 STATUTORY = Path(__file__).parents[1] / "data" / "packs" / "statutory"
@@ -65,6 +64,17 @@ def wallet_policy() -> Policy:
 def statutory_policy() -> Policy:
     """The pack with statutory clocks and both meanings of "next update", compiled."""
     loaded = load_pack(STATUTORY)
+    return compile_policy(loaded.pack, loaded.digest)
+
+
+def changed_rung(name: str, **changes: Any) -> Policy:
+    """The shipped pack with one rung changed."""
+    pack = wallet_policy().pack
+    rungs = tuple(
+        rung.model_copy(update=changes) if rung.name == name else rung for rung in pack.ladder.rungs
+    )
+    ladder = pack.ladder.model_copy(update={"rungs": rungs})
+    loaded = pinned(pack.model_copy(update={"ladder": ladder}))
     return compile_policy(loaded.pack, loaded.digest)
 
 
@@ -136,7 +146,7 @@ class Ladder:
             policy=self.policy,
             now=self.now,
             case_id=self.case_id,
-            staffing=as_written_down(self.absent_groups),
+            staffing=self.staffing,
         )
         entry = of_event(event, event_id, recorded_at, self.now, decision)
         return self._keep(decision, entry)
@@ -155,7 +165,7 @@ class Ladder:
             real_now=self.real_now,
             stale=stale,
             lateness_ms=0,
-            staffing=as_written_down(self.absent_groups),
+            staffing=self.staffing,
         )
         entry = of_wake(
             wake_id, self.now, decision, real_now=self.real_now, stale=stale, lateness_ms=0
@@ -196,7 +206,7 @@ class Ladder:
             by_role=command.by.role,
             policy=self.policy,
             now=self.now,
-            staffing=as_written_down(self.absent_groups),
+            staffing=self.staffing,
         )
         entry = of_command(command, command_id, self.now, decision, stale=False)
         return self._keep(decision, entry)
@@ -217,7 +227,7 @@ class Ladder:
             answer_id=answer_id,
             policy=self.policy,
             now=self.now,
-            staffing=as_written_down(self.absent_groups),
+            staffing=self.staffing,
         )
         entry = of_answer(name, said, answer_id, self.now, decision, stale=False)
         return self._keep(decision, entry)
@@ -233,7 +243,7 @@ class Ladder:
             policy=self.policy,
             now=self.now,
             stale=True,
-            staffing=as_written_down(self.absent_groups),
+            staffing=self.staffing,
         )
         return self._keep(decision, of_order(order, order_id, self.now, decision, stale=True))
 
@@ -275,6 +285,12 @@ class Ladder:
 
     def later(self, **duration: float) -> datetime:
         return self.now + timedelta(**duration)
+
+    def staffing(
+        self, group: str, barred: Collection[str], now: datetime, until: datetime | None
+    ) -> bool:
+        """What the roster of this test answers."""
+        return group not in self.absent_groups
 
     def _next_id(self, name: str) -> UUID:
         self.triggers += 1

@@ -1,6 +1,6 @@
 """What the roster leads to by itself: giving a case to somebody, taking it from who is absent.
 
-Owns these two orders and what they do to a ladder. Whom to choose is decided in `assignment`;
+Owns these orders and what they do to a ladder. Whom to choose is decided in `assignment`;
 here it is carried out, or nothing is done where the case has moved on meanwhile.
 """
 
@@ -18,7 +18,7 @@ from schemas.pack import AssignRule
 from schemas.report import Identifier
 from schemas.vocabulary import HolderReason
 from services.escalation.core.assignment import Assigned, NobodyReason, choose
-from services.escalation.core.holders import barred, give_to, take_back
+from services.escalation.core.holders import barred, give_to, seek, take_back
 from services.escalation.core.policy import Policy
 from services.escalation.core.records import Holder
 from services.escalation.core.roster import Roster
@@ -42,7 +42,13 @@ class Relieve(Model):
     staff_number: Identifier
 
 
-Order = Annotated[Assign | Relieve, Field(discriminator="command")]
+class Seek(Model):
+    """Look again for somebody: the roster changed."""
+
+    command: Literal["seek"] = "seek"
+
+
+Order = Annotated[Assign | Relieve | Seek, Field(discriminator="command")]
 ORDER: Final[TypeAdapter[Order]] = TypeAdapter(Order)
 FULL_RETRY: Final = timedelta(minutes=5)
 _NOT_SPOKEN_OF: Final = frozenset({NobodyReason.ROSTER_DOES_NOT_BIND, NobodyReason.NOBODY_LISTED})
@@ -52,6 +58,21 @@ def seeks_holder(state: LadderState, now: datetime) -> bool:
     """Whether somebody is to be looked for now."""
     assign_at = state.place.assign_at
     return state.stopped is None and assign_at is not None and assign_at <= now
+
+
+def may_find_sooner(
+    state: LadderState, policy: Policy, roster: Roster, loads: Mapping[str, int], now: datetime
+) -> bool:
+    """Whether a case that nobody holds should be looked at again, by the roster as it is now."""
+    place = state.place
+    waits = state.stopped is None and place.holder is None and not seeks_holder(state, now)
+    if not waits or policy.rungs[place.rung].assign is None:
+        return False
+    found = find_holder(state, policy, roster, loads, now)
+    if found.staff_number is not None:
+        return True
+    sooner = place.assign_at is None or (found.again_at or place.assign_at) < place.assign_at
+    return found.again_at is not None and sooner
 
 
 def find_holder(
@@ -84,10 +105,13 @@ def ordering(order: Order, name: str | None = None) -> Callable[[Turn], None]:
     def carry_out(turn: Turn) -> None:
         if turn.state.stopped is not None:
             return
-        if isinstance(order, Assign):
-            _assign(turn, order, name)
-        else:
-            _relieve(turn, order)
+        match order:
+            case Assign():
+                _assign(turn, order, name)
+            case Relieve():
+                _relieve(turn, order)
+            case Seek():
+                _seek(turn)
 
     return carry_out
 
@@ -109,6 +133,11 @@ def _look_again(turn: Turn, order: Assign) -> None:
     if order.again_at is None and order.why not in _NOT_SPOKEN_OF:
         # The roster has nobody for it; the group may still claim it.
         turn.emit(NobodyAvailable, group=place.owner_group)
+
+
+def _seek(turn: Turn) -> None:
+    if turn.state.place.holder is None:
+        seek(turn)
 
 
 def _relieve(turn: Turn, order: Relieve) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -116,7 +115,7 @@ def _able(
     if not left:
         return NobodyReason.SKILL_MISSING
     if rule.language == "require" and wanted is not None:
-        left = tuple(agent for agent in left if _speaks(agent, wanted))
+        left = tuple(agent for agent in left if agent.speaks(wanted))
     return left or NobodyReason.LANGUAGE_MISSING
 
 
@@ -146,7 +145,7 @@ def _best(
 ) -> Assigned:
     def rank(agent: Agent) -> _Rank:
         number = agent.staff_number
-        deaf = wanted is not None and not _speaks(agent, wanted)
+        deaf = wanted is not None and not agent.speaks(wanted)
         return _Rank(number in avoided, deaf, loads.get(number, 0), number)
 
     ranked = sorted(((rank(agent), agent) for agent in free), key=itemgetter(0))
@@ -168,15 +167,3 @@ def _difference(first: _Rank, second: _Rank | None) -> ChoiceReason:
     if first.deaf != second.deaf:
         return ChoiceReason.SPEAKS_LANGUAGE
     return ChoiceReason.LEAST_LOADED if first.load < second.load else ChoiceReason.FIRST_OF_EQUALS
-
-
-def _speaks(agent: Agent, language: str) -> bool:
-    """Whether one of the agent's languages is the wanted one, or one of the two is the narrower."""
-    wanted = _subtags(language)
-    spoken = map(_subtags, agent.languages)
-    return any(a[: len(b)] == b or b[: len(a)] == a for a, b in ((wanted, s) for s in spoken))
-
-
-@lru_cache(maxsize=1024)
-def _subtags(tag: str) -> Sequence[str]:
-    return tag.casefold().replace("_", "-").split("-")

@@ -18,6 +18,12 @@ def is_absent(agent: Agent, at: datetime) -> bool:
     return agent.absent or any(absence.covers(at) for absence in agent.absences)
 
 
+def gone_from(roster: Roster, at: datetime) -> frozenset[str]:
+    """The staff numbers of those who cannot go on with what they hold: absent, or left."""
+    away = (agent.staff_number for agent in roster.everybody if is_absent(agent, at))
+    return roster.left.union(away)
+
+
 def is_at_work(agent: Agent, at: datetime) -> bool:
     """Whether the agent is there; one without working hours always is unless absent."""
     hours = agent.working_hours
@@ -84,4 +90,5 @@ def known_agents(roster: Roster, staff_numbers: Collection[str], now: datetime) 
         names={agent.staff_number: agent.name for agent in found},
         binding=roster.binding,
         absent=frozenset(agent.staff_number for agent in found if is_absent(agent, now)),
+        left=roster.left.intersection(staff_numbers),
     )

@@ -77,10 +77,9 @@ def _is_staffed(turn: Turn, rung: Rung) -> bool:
         return True
     group = turn.policy.group(rung.name, state.category)
     others = barred(state, turn.policy, rung.name)
-    if turn.staffing(group, others, turn.now, _given_up_at(turn, rung)):
-        return True
-    turn.absent_groups.append(group)
-    return False
+    there = turn.staffing(group, others, turn.now, _given_up_at(turn, rung))
+    turn.absent_groups.append(None if there else group)
+    return there
 
 
 def say_nobody(turn: Turn, passed: Iterable[str]) -> None:

@@ -30,6 +30,7 @@ from services.escalation.core.incidents import (
 )
 from services.escalation.core.knowledge import take_note
 from services.escalation.core.ladder import stop
+from services.escalation.core.overdue import answer
 from services.escalation.core.records import (
     HOLDER_CLOCK,
     PROMISE_PREFIX,
@@ -41,7 +42,6 @@ from services.escalation.core.records import (
 from services.escalation.core.roster import remembered_as
 from services.escalation.core.timekeeping import (
     end,
-    end_where,
     move_start,
     pause,
     restart,
@@ -126,8 +126,7 @@ def _keep_account(turn: Turn, event: CaseEvent, *, runs: bool) -> None:
         case PromiseMade() if runs:
             start_promise(turn, event.promise_id, event.by_when)
         case PromiseKept():
-            promise = f"{PROMISE_PREFIX}{event.promise_id}"
-            end_where(turn, lambda record: record.name == promise, ClockEnd.MET)
+            answer(turn, f"{PROMISE_PREFIX}{event.promise_id}")
         case IncidentLinked() if runs:
             _wait(turn, PauseCause.INCIDENT, event)
         case IncidentUpdated():

@@ -18,9 +18,9 @@ from services.escalation.core.commands import (
     Release,
 )
 from services.escalation.core.holders import barred, give_to, take_back
-from services.escalation.core.records import ACKNOWLEDGEMENT, ClockEnd, Holder
+from services.escalation.core.overdue import answer
+from services.escalation.core.records import ACKNOWLEDGEMENT, Holder
 from services.escalation.core.roster import KnownAgents
-from services.escalation.core.timekeeping import end_where
 from services.escalation.core.turn import Turn
 
 HoldingCommand = Claim | Release | Acknowledge | Recuse | HandOver
@@ -95,7 +95,7 @@ def _check_holds(turn: Turn, command: HoldingCommand) -> Holder:
 def _acknowledge(turn: Turn, command: Acknowledge) -> None:
     if turn.state.place.holder is not None:
         _check_holds(turn, command)
-    end_where(turn, lambda record: record.name == ACKNOWLEDGEMENT, ClockEnd.MET)
+    answer(turn, ACKNOWLEDGEMENT)
     place = turn.state.place
     place.acknowledged_until = None if command.lasts is None else turn.now + command.lasts
 

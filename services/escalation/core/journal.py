@@ -65,8 +65,8 @@ class Entry(_Part):
     data: dict[str, Any]
     reason: Outcome
     wake_at: datetime | None = None
-    absent_groups: tuple[str, ...] = ()
-    """The groups that had nobody, as far as the decision asked the roster."""
+    absent_groups: tuple[str | None, ...] = ()
+    """Each time the decision asked the roster: the group if it had nobody, else None."""
     produced: tuple[Said, ...] = ()
 
 

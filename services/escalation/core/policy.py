@@ -71,6 +71,16 @@ class Policy:
         rule = self.rungs[rung]
         return rule.group_by_category.get(category, rule.group)
 
+    @cached_property
+    def assigning(self) -> frozenset[tuple[str, str]]:
+        """The rungs that give cases to people, each with every group that it may be of."""
+        return frozenset(
+            (rung.name, group)
+            for rung in self.pack.ladder.rungs
+            if rung.assign is not None
+            for group in (rung.group, *rung.group_by_category.values())
+        )
+
     def rung_budget(self, rung: str, lane: Lane) -> Budget | None:
         """How long a rung may take, the lane's own budget first."""
         return self.lane(lane).rung_budgets.get(rung, self.rungs[rung].budget)

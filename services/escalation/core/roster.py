@@ -7,12 +7,12 @@ staff number may hold a case. Names are personal data: they rest sealed. Who is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from schemas.event import Model
 from schemas.pack_clocks import Name
@@ -20,7 +20,23 @@ from schemas.report import Actor, Identifier, Locale, ShortText
 from schemas.vocabulary import Role
 from services.escalation.core.working_hours import Absence, WorkingHours
 
+NOBODY: Final = "none"
+"""Stands for no holder where a holder is asked for."""
 _STAFF: Final = frozenset({Role.AGENT, Role.SUPERVISOR})
+
+
+def _not_nobody(staff_number: str) -> str:
+    if staff_number == NOBODY:
+        raise ValueError(f"{NOBODY} stands for nobody: give another staff number")
+    return staff_number
+
+
+StaffNumber = Annotated[Identifier, AfterValidator(_not_nobody)]
+
+
+@lru_cache(maxsize=1024)
+def _subtags(tag: str) -> Sequence[str]:
+    return tag.casefold().replace("_", "-").split("-")
 
 
 class _AgentFields(Model):
@@ -41,7 +57,13 @@ class Agent(_AgentFields):
     `working_hours` an agent counts as there around the clock.
     """
 
-    staff_number: Identifier
+    staff_number: StaffNumber
+
+    def speaks(self, language: str) -> bool:
+        """Whether one of their languages is this one, or one of the two is the narrower."""
+        wanted = _subtags(language)
+        spoken = map(_subtags, self.languages)
+        return any(a[: len(b)] == b or b[: len(a)] == a for a, b in ((wanted, s) for s in spoken))
 
 
 class AgentBody(_AgentFields):
@@ -93,25 +115,35 @@ class KnownAgents:
     names: Mapping[str, str] = field(default_factory=dict)
     binding: bool = False
     absent: frozenset[str] = frozenset()
+    left: frozenset[str] = frozenset()
     replayed: bool = False
     """Whether a command is obeyed again that was legal: what is private is not checked again."""
 
     def knows(self, staff_number: str) -> bool:
         """Whether this agent may hold a case."""
-        return not self.binding or staff_number in self.names
+        return staff_number not in self.left and (not self.binding or staff_number in self.names)
 
 
 @dataclass(frozen=True)
 class Roster:
-    """Everybody at one instant; a change makes another. `binding` as in `KnownAgents`."""
+    """Everybody at one instant; a change makes another. `binding` as in `KnownAgents`.
+
+    `left` are the staff numbers of those who were in it and are not any more.
+    """
 
     agents: Mapping[str, Agent] = field(default_factory=dict)
     groups: Mapping[str, Group] = field(default_factory=dict)
     binding: bool = False
+    left: frozenset[str] = frozenset()
 
     def agent(self, staff_number: str) -> Agent | None:
         """The agent of a staff number."""
         return self.agents.get(staff_number)
+
+    @cached_property
+    def everybody(self) -> tuple[Agent, ...]:
+        """All agents by staff number."""
+        return tuple(agent for _, agent in sorted(self.agents.items()))
 
     def members(self, group: str) -> tuple[Agent, ...]:
         """The agents of a group, by staff number."""
@@ -121,10 +153,17 @@ class Roster:
         """The groups that somebody answers for: as the group says, or one of its agents."""
         return tuple(sorted(self._supervised.get(staff_number, ())))
 
+    def changed_groups(self, before: Roster) -> frozenset[str]:
+        """The groups of those who are not as they were before, come or gone."""
+        numbers = self.agents.keys() | before.agents.keys()
+        pairs = ((self.agents.get(number), before.agents.get(number)) for number in numbers)
+        changed = (agent for now, then in pairs if now != then for agent in (now, then))
+        return frozenset(group for agent in changed if agent for group in agent.groups)
+
     @cached_property
     def _members(self) -> Mapping[str, tuple[Agent, ...]]:
         found: dict[str, list[Agent]] = {}
-        for _, agent in sorted(self.agents.items()):
+        for agent in self.everybody:
             for group in set(agent.groups):
                 found.setdefault(group, []).append(agent)
         return {group: tuple(agents) for group, agents in found.items()}

@@ -6,7 +6,7 @@ Owns the question's shape and the two answers that need no roster. What the rost
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Protocol
 
@@ -29,10 +29,14 @@ def everybody_is_there(
     return True
 
 
-def as_written_down(absent_groups: Collection[str]) -> Staffing:
-    """The answers that were given when the decision was made."""
+def as_written_down(answers: Iterable[str | None]) -> Staffing:
+    """The answers that were given when the decision was made, in the same order.
+
+    One group may be asked for twice, and be there in time for the one rung and not the other.
+    """
+    given = iter(answers)
 
     def answer(group: str, barred: Collection[str], now: datetime, until: datetime | None) -> bool:
-        return group not in absent_groups
+        return next(given, None) is None
 
     return answer

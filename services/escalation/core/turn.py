@@ -59,8 +59,8 @@ class Decision:
     """Every deadline ahead, earliest first."""
     requests: tuple[ActionEvent, ...] = ()
     """What other backends are asked to do, or no longer."""
-    absent_groups: tuple[str, ...] = ()
-    """The groups that were found to have nobody, as far as the decision asked."""
+    absent_groups: tuple[str | None, ...] = ()
+    """Each time the roster was asked: the group if it had nobody; None, or no more, if it had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Turn:
     silent: bool = False
     """Whether deadlines fire although the stream of cases has been silent for too long."""
     staffing: Staffing = everybody_is_there
-    absent_groups: list[str] = field(default_factory=list)
+    absent_groups: list[str | None] = field(default_factory=list)
     firings: list[Firing] = field(default_factory=list)
     requests: list[ActionEvent] = field(default_factory=list)
     _emitted: list[_Emitted] = field(default_factory=list)
@@ -147,5 +147,12 @@ class Turn:
             firings=tuple(self.firings),
             waiting=tuple(waiting),
             requests=tuple(self.requests),
-            absent_groups=tuple(self.absent_groups),
+            absent_groups=self._answers(),
         )
+
+    def _answers(self) -> tuple[str | None, ...]:
+        """What the roster answered, up to the last group that had nobody."""
+        answers = list(self.absent_groups)
+        while answers and answers[-1] is None:
+            answers.pop()
+        return tuple(answers)

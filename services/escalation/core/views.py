@@ -1,4 +1,4 @@
-"""What people read of a ladder: the body of `GET /v1/ladders/{id}` and the row of a queue.
+"""What people read of a ladder: the body of `GET /v1/ladders/{id}`; its line is in `queue_line`.
 
 Owns: names and shapes of `walkthrough.md` section 2; instants are in the policy's zone.
 Everything is derived from state and policy, nothing decided.
@@ -6,15 +6,11 @@ Everything is derived from state and policy, nothing decided.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from schemas.vocabulary import Category, LadderRunState, Severity
 from services.escalation.core.clock import format_duration
 from services.escalation.core.deadlines import (
-    Deadline,
     DeadlineKind,
     deadlines,
     due_of,
@@ -23,62 +19,15 @@ from services.escalation.core.deadlines import (
 )
 from services.escalation.core.firing import target_of
 from services.escalation.core.policy import Policy, clock_budget
+from services.escalation.core.queue_line import next_to_run_out, run_state
 from services.escalation.core.records import (
     ClockEnd,
     ClockRecord,
     HolderRecord,
     OfferRecord,
-    PauseCause,
     RungRecord,
 )
 from services.escalation.core.state import LadderState
-
-
-@dataclass(frozen=True, slots=True)
-class QueueRow:
-    """What a queue shows of one case; nothing personal."""
-
-    owner_group: str
-    holder: str | None
-    next_due: datetime | None
-    category: Category
-    severity: Severity
-    rung: str
-    visit: int
-    episode: int
-    state: LadderRunState
-
-
-def run_state(state: LadderState) -> LadderRunState:
-    """What the ladder is doing."""
-    if state.stopped is not None:
-        return LadderRunState.STOPPED
-    if state.held_since is not None:
-        return LadderRunState.HELD
-    return LadderRunState.PAUSED if _stands_still(state) else LadderRunState.RUNNING
-
-
-def _stands_still(state: LadderState) -> bool:
-    """Whether somebody else has the move; an incident counts where it holds a clock."""
-    causes = {pause.cause for pause in state.pauses if pause.ended_at is None}
-    held = any(PauseCause.INCIDENT in record.pauses for record in state.running())
-    return bool(causes - {PauseCause.INCIDENT}) or (PauseCause.INCIDENT in causes and held)
-
-
-def queue_row(state: LadderState, waiting: Iterable[Deadline]) -> QueueRow:
-    """The case as its owner group's queue lists it, by its deadlines, earliest first."""
-    following = _next(waiting)
-    return QueueRow(
-        owner_group=state.place.owner_group,
-        holder=state.place.holder.staff_number if state.place.holder else None,
-        next_due=following.at if following else None,
-        category=state.category,
-        severity=state.severity,
-        rung=state.place.rung,
-        visit=state.place.visit,
-        episode=state.episode,
-        state=run_state(state),
-    )
 
 
 def ladder_view(state: LadderState, policy: Policy) -> dict[str, Any]:
@@ -229,14 +178,8 @@ def _offer_view(offer: OfferRecord, state: LadderState, policy: Policy) -> dict[
     }
 
 
-def _next(waiting: Iterable[Deadline]) -> Deadline | None:
-    """The next deadline at which something runs out."""
-    running_out = (DeadlineKind.CLOCK, DeadlineKind.OFFER_EXPIRES)
-    return next((found for found in waiting if found.kind in running_out), None)
-
-
 def _next_view(state: LadderState, policy: Policy) -> dict[str, Any] | None:
-    following = _next(deadlines(state, policy))
+    following = next_to_run_out(deadlines(state, policy))
     if following is None:
         return None
     if following.kind is DeadlineKind.OFFER_EXPIRES:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from services.cli.main import app
 from services.local.broker import Broker
+from services.packs import DEFAULT_PACK
 from tests.support import kit
 
 SERVICES = ("intake", "escalation", "notifier")
@@ -60,6 +62,44 @@ async def test_doctor_finds_a_wrong_key_and_missing_topics(
     assert examined.exit_code == 1
     assert "BAD  keys: RECOURSE_MASTER_KEY is not the one" in examined.output
     assert "BAD  topics: missing: nowhere.cases" in examined.output
+
+
+ROSTER = """agents:
+  - {staff_number: E1, name: Ada, groups: [frontline, nigth], supervisor: S9}
+  - {staff_number: E2, name: Bea, groups: [senior, written_care]}
+groups:
+  - {name: social_care, supervisor: E2}
+"""
+
+
+async def test_doctor_looks_whether_roster_and_packs_fit(
+    environment: pytest.MonkeyPatch, dsns: dict[str, str], tmp_path: Path
+) -> None:
+    environment.setenv("RECOURSE_DATABASE_DSN", dsns["escalation"])
+    await asyncio.to_thread(recourse, "migrate", "escalation")
+    examined = await asyncio.to_thread(recourse, "doctor", "escalation")
+    assert "ok   roster: nothing is doubtful" in examined.output, "the example binds nobody"
+    file = tmp_path / "roster.yaml"
+    file.write_text(ROSTER)
+    environment.setenv("RECOURSE_ROSTER_FILE", str(file))
+    examined = await asyncio.to_thread(recourse, "doctor", "escalation")
+    assert examined.exit_code == 0, examined.output
+    looked = [line for line in examined.output.splitlines() if line.startswith("look roster: ")]
+    pack = DEFAULT_PACK / "pack.yaml"
+    lines = pack.read_text().splitlines()
+    regulatory = lines.index("      group: regulatory_affairs") + 1
+    assert f"{file}:2: agents.0.groups.1: no pack has a group 'nigth' (agents: 1)" in looked[0]
+    assert f"{file}:2: agents.0.supervisor: supervisor S9 is not in the roster" in looked[1]
+    assert f"{pack}:{regulatory}: ladder.rungs.4.group: rung regulator: nobody" in looked[-1]
+    assert [line.rpartition(" ")[2] for line in looked[2:]] == [
+        "technical_support",
+        "social_care",
+        "regulatory_affairs",
+    ]
+    file.write_text("agents: [{staff_number: E1}]")
+    examined = await asyncio.to_thread(recourse, "doctor", "escalation")
+    assert examined.exit_code == 1
+    assert f"BAD  roster: {file}:1: agents.0.name: Field required" in examined.output
 
 
 @pytest.mark.parametrize("command", ["migrate", "doctor", "run"])

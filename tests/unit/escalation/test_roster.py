@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from services.escalation.core.availability import known_agents
 from services.escalation.core.roster import Group
-from services.escalation.staff import EXAMPLE_ROSTER, read_roster
+from services.escalation.staff import EXAMPLE_ROSTER, load_roster
 from services.packs import InvalidFileError
 from tests.support.people import SHANGHAI_OFFICE, agent, roster_of
 
@@ -39,11 +39,11 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_a_file_gives_hours_and_absences(tmp_path: Path) -> None:
-    (ada,) = read_roster(write(tmp_path, ROSTER)).agents
+    (ada,) = load_roster(write(tmp_path, ROSTER)).roster.agents
     assert [absence.until_at is None for absence in ada.absences] == [False, True]
     assert ada.working_hours is not None
     assert ada.working_hours.time.zone.key == "Europe/Berlin"
-    assert read_roster(EXAMPLE_ROSTER).agents
+    assert load_roster(EXAMPLE_ROSTER).roster.agents
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_what_is_wrong_in_a_file_is_named_by_line(
     assert wrong in ROSTER
     file = write(tmp_path, ROSTER.replace(wrong, instead))
     with pytest.raises(InvalidFileError) as found:
-        read_roster(file)
+        load_roster(file)
     (first, *_) = found.value.lines
     assert first.startswith(f"{file}:{line}: ")
     assert said in str(found.value)
