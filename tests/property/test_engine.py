@@ -186,6 +186,7 @@ def test_paused_is_never_overdue_and_offers_need_consent(story: list[tuple[str, 
 
 
 @given(st.uuids(version=4))
+@settings(max_examples=30, deadline=None)
 def test_ids_derive_from_the_trigger(case_id: UUID) -> None:
     ladders = [Ladder(case_id=case_id), Ladder(case_id=case_id)]
     for ladder in ladders:
