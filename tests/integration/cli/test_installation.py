@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from services.cli.main import app
-from services.local.broker import Broker
+from services.local.broker import BrokerAddress
 from tests.support import kit
 
 SERVICES = ("intake", "escalation", "notifier")
@@ -21,7 +21,7 @@ def recourse(*words: str) -> Result:
 
 @pytest.fixture
 def environment(
-    monkeypatch: pytest.MonkeyPatch, dsns: dict[str, str], broker: Broker, prefix: str
+    monkeypatch: pytest.MonkeyPatch, dsns: dict[str, str], broker: BrokerAddress, prefix: str
 ) -> pytest.MonkeyPatch:
     monkeypatch.setenv("RECOURSE_KEYS_DSN", dsns["keys"])
     monkeypatch.setenv("RECOURSE_MASTER_KEY", base64.b64encode(kit.MASTER).decode())
