@@ -28,6 +28,8 @@ import structlog
 from prometheus_client import Counter, Gauge, Histogram
 from structlog.typing import EventDict, Processor
 
+from services.kit.folding import Folding
+
 CONSUMED = Counter("recourse_consumed", "Records by what became of them", ["outcome"])
 DEAD_LETTERS = Counter("recourse_dead_letters_written", "Dead letters written", ["reason"])
 FORKS = Counter("recourse_forks", "Streams that do not fit what was applied before")
@@ -85,9 +87,14 @@ def set_up_logging(service: str, level: str) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)
+    handler.addFilter(Folding())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*labels, structlog.stdlib.add_logger_name],
+            foreign_pre_chain=[
+                *labels,
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.ExtraAdder(("folded",)),
+            ],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
         )
     )
