@@ -41,6 +41,7 @@ class KafkaOutlet:
         self._client_id = client_id
         self._prefix = settings.topics_prefix
         self._producer: Any = None
+        self._connecting = asyncio.Lock()
         self._cluster: tuple[str, float] | None = None
         self._offsets: dict[tuple[str, int], int] = {}
         self._back: set[str] = set()
@@ -100,15 +101,17 @@ class KafkaOutlet:
             await _stop(producer)
 
     async def _connected(self) -> Any:
-        if self._producer is None:
-            producer = self._new()
-            try:
-                await producer.start()
-            except BaseException:
-                await _stop(producer)
-                raise
-            self._producer = producer
-        return self._producer
+        # Relay and watch both ask at the start; of two producers one would be lost, running.
+        async with self._connecting:
+            if self._producer is None:
+                producer = self._new()
+                try:
+                    await producer.start()
+                except BaseException:
+                    await _stop(producer)
+                    raise
+                self._producer = producer
+            return self._producer
 
     def _new(self) -> Any:
         apache = self._settings.kafka_profile == "apache"
