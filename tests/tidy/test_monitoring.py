@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from collections.abc import Iterator
@@ -14,8 +15,6 @@ from prometheus_client import Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
 from schemas.topics import SERVICES
-from services.kit import telemetry
-from services.notifier import metrics
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "deploy/prometheus"
@@ -27,9 +26,14 @@ USE = re.compile(r"\b(recourse_[a-z_]+)(?:\{([^}]*)\})?")
 
 def collected() -> dict[str, MetricWrapperBase]:
     """Our metrics by the names under which Prometheus stores them."""
+    modules = [
+        importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+        for path in sorted((ROOT / "services").rglob("*.py"))
+        if "from prometheus_client import" in path.read_text()
+    ]
     ours = [
         value
-        for module in (telemetry, metrics)
+        for module in modules
         for value in vars(module).values()
         if isinstance(value, MetricWrapperBase)
     ]
