@@ -32,6 +32,16 @@ up: setup ## Run the whole stack on this machine until Ctrl-C
 test: setup ## Run all tests (KAFKA=apache: on Apache Kafka)
 	RECOURSE_TEST_KAFKA=$(KAFKA) $(BIN)/python -m pytest $(TESTS)
 
+compose-up: ## Run everything in containers, at http://127.0.0.1:8700 (docker compose)
+	deploy/make-secrets.sh
+	docker compose up --detach --build --wait
+
+compose-down: ## Stop and remove the containers; data and secrets stay
+	docker compose --profile grafana down
+
+compose-test: setup ## Try the containers for real, then remove them; skipped where none can run
+	RECOURSE_TEST_COMPOSE=1 $(BIN)/python -m pytest tests/compose -v -rs --durations=12
+
 lint: setup ## Style, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -57,4 +67,4 @@ hooks: setup ## Install the git hooks
 clean: ## Forget the local stack's state (not the environment)
 	rm -rf var
 
-.PHONY: help setup demo up test lint check format goldens bench hooks clean
+.PHONY: help setup demo up test compose-up compose-down compose-test lint check format goldens bench hooks clean

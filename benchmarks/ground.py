@@ -18,13 +18,15 @@ from typing import Any, Final, assert_never
 
 from benchmarks.measurement import Row
 from benchmarks.spawn import Spawned, spawned
+from services.ground.roles import KEYS, ROLES
+from services.ground.topics import TopicPlan
 from services.local import kafka_apache, postgres, tansu
-from services.local.bootstrap import KEYS, ROLES, bootstrap
+from services.local.bootstrap import bootstrap
 from services.local.broker import Broker, KafkaProfile
 from services.local.ports import free_port
 from services.local.postgres import Postgres
 from services.local.process import scrubbed_environment
-from services.local.topics import TopicPlan, create_topics
+from services.local.topics import create_topics
 from services.local.workers import Surroundings, service_command, service_environment
 
 CODE = Path(__file__).resolve().parents[1]

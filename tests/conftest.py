@@ -1,35 +1,39 @@
 """The real parts that tests run against: PostgreSQL and a Kafka-protocol broker, once a session.
 
-`RECOURSE_TEST_KAFKA=apache` (what `make test KAFKA=apache` sets) takes Apache Kafka instead of the
-embedded broker.
+Which they are is decided in `tests/support/parts.py`: `make test KAFKA=apache`, `docker`, `auto`.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from services.ground.roles import ROLES, prepare
+from services.ground.topics import TopicPlan
 from services.kit import telemetry
-from services.local import kafka_apache, postgres, tansu
-from services.local.bootstrap import ROLES, bootstrap
-from services.local.broker import Broker
-from services.local.postgres import Postgres
-from services.local.topics import TopicPlan, create_topics
+from services.local.broker import BrokerAddress, KafkaProfile
+from services.local.topics import create_topics
+from tests.support import parts
+from tests.support.parts import Server
 
-KAFKA = os.environ.get("RECOURSE_TEST_KAFKA", "embedded")
+KAFKA = parts.stack_broker()
 
 
 def pytest_report_header() -> str:
-    """Say which broker the run used."""
-    return f"recourse: PostgreSQL 18 (embedded), broker: {KAFKA}"
+    """Say which broker was asked for."""
+    return f"recourse: broker wanted: {parts.WANTED}; stacks that tests start run on: {KAFKA}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what the run really used, and why not something better."""
+    for part, what in parts.chosen.items():
+        terminalreporter.write_line(f"{part}: {what}")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,15 +49,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-async def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Postgres]:
+async def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
     """PostgreSQL 18 with a template database that has roles and schemas."""
-    async with postgres.running(tmp_path_factory.mktemp("pg"), durable=False) as server:
-        await bootstrap(server, dict.fromkeys(ROLES, "secret"), "template_recourse")
+    async with parts.a_postgres(tmp_path_factory.mktemp("pg")) as server:
+        await prepare(server.dsn(), dict.fromkeys(ROLES, "secret"), "template_recourse")
         yield server
 
 
 @pytest.fixture
-async def dsns(postgres_server: Postgres) -> AsyncIterator[dict[str, str]]:
+async def dsns(postgres_server: Server) -> AsyncIterator[dict[str, str]]:
     """A fresh database: the DSN of each role, and the superuser's under `admin`."""
     name = f"t_{uuid.uuid4().hex[:12]}"
     admin = await asyncpg.connect(postgres_server.dsn())
@@ -68,19 +72,23 @@ async def dsns(postgres_server: Postgres) -> AsyncIterator[dict[str, str]]:
         await admin.close()
 
 
-def _running_broker(state: Path) -> AbstractAsyncContextManager[Broker]:
-    return kafka_apache.running(state) if KAFKA == "apache" else tansu.running(state)
-
-
 @pytest.fixture(scope="session")
-async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Broker]:
+async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[BrokerAddress]:
     """A broker that all tests share; each has topics of its own (`prefix`)."""
-    async with _running_broker(tmp_path_factory.mktemp("kafka")) as running:
+    async with parts.a_broker(tmp_path_factory.mktemp("kafka")) as running:
         yield running
 
 
 @pytest.fixture
-async def prefix(broker: Broker) -> str:
+def apache(broker: BrokerAddress) -> BrokerAddress:
+    """The broker, for a test that needs what the embedded one does not do."""
+    if broker.profile is not KafkaProfile.APACHE:
+        pytest.skip(f"{parts.NO_APACHE}{parts.chosen['broker']}")
+    return broker
+
+
+@pytest.fixture
+async def prefix(broker: BrokerAddress) -> str:
     """A prefix whose topics exist and are empty."""
     name = f"t{uuid.uuid4().hex[:8]}."
     await create_topics(broker.bootstrap, TopicPlan(name, broker.profile.partitions))

@@ -10,6 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from services.kit.blueprint import Blueprint
+from services.kit.broker_security import client_options
 from services.kit.connecting import open_pools
 from services.kit.db import UNREACHABLE
 from services.kit.sealing import Sealer, UnsealError
@@ -84,7 +85,7 @@ async def _keys(sealer: Sealer) -> Finding:
 
 
 async def _broker(blueprint: Blueprint, settings: Settings) -> list[Finding]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap.split(","))
+    admin = AIOKafkaAdminClient(**client_options(settings))
     try:
         await admin.start()
         present = set(await admin.list_topics())

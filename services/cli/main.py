@@ -87,6 +87,12 @@ def run(service: Annotated[Service, typer.Argument(help="which service")]) -> No
     importlib.import_module(f"services.{service.value}.app").main()
 
 
+@app.command()
+def front() -> None:
+    """Put the services under one address, configured by RECOURSE_* variables."""
+    importlib.import_module("services.front.app").main()
+
+
 app.add_typer(operators.dead_letters, name="dead-letters")
 app.add_typer(operators.parked, name="parked")
 app.add_typer(operators.case, name="case")
@@ -96,6 +102,8 @@ app.command("import")(operators.import_cases)
 app.command()(operators.republish)
 app.command()(installation.migrate)
 app.command()(installation.doctor)
+app.add_typer(installation.database, name="database")
+app.add_typer(installation.topics, name="topics")
 
 
 def main() -> None:

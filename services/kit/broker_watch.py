@@ -24,7 +24,7 @@ class BrokerWatch:
         self._bus = bus
         self._cluster: str | None = None
         self._seen: dict[object, int] = {}
-        self._moved_at = 0.0
+        self._moved_at: float | None = None
 
     async def step(self) -> float:
         """Look once; answers the seconds to rest."""
@@ -40,7 +40,7 @@ class BrokerWatch:
         now = asyncio.get_running_loop().time()
         answers = {partition: at for partition, (at, _) in self._bus.fetched_at().items()}
         surplus = not answers and self._bus.well()  # more replicas than partitions: all is well
-        if answers != self._seen or surplus:
+        if self._moved_at is None or answers != self._seen or surplus:
             self._seen, self._moved_at = dict(answers), now
         elif now - self._moved_at > _SILENT_S:
             _log.error("consumer_silent", seconds=_SILENT_S)

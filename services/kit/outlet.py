@@ -8,7 +8,6 @@ rule drops duplicates anyway.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Sequence
 from time import monotonic
 from typing import Any
@@ -23,6 +22,7 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.metadata import MetadataRequest
 
+from services.kit.broker_security import client_options
 from services.kit.relay import NeverSendable
 from services.kit.settings import Settings
 
@@ -41,6 +41,7 @@ class KafkaOutlet:
         self._client_id = client_id
         self._prefix = settings.topics_prefix
         self._producer: Any = None
+        self._connecting = asyncio.Lock()
         self._cluster: tuple[str, float] | None = None
         self._offsets: dict[tuple[str, int], int] = {}
         self._back: set[str] = set()
@@ -71,8 +72,10 @@ class KafkaOutlet:
             await producer.send(name, value, partition=partition, headers=headers)
             for partition in sorted(await producer.partitions_for(name))
         ]
-        for future in futures:
-            await future
+        outcomes = await asyncio.gather(*futures, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     async def cluster_id(self) -> str:
         """The id of the broker's cluster, asked now and then. Raises `KafkaError`."""
@@ -98,36 +101,28 @@ class KafkaOutlet:
             await _stop(producer)
 
     async def _connected(self) -> Any:
-        if self._producer is None:
-            producer = self._new()
-            try:
-                await producer.start()
-            except BaseException:
-                await _stop(producer)
-                raise
-            self._producer = producer
-        return self._producer
+        # Relay and watch both ask at the start; of two producers one would be lost, running.
+        async with self._connecting:
+            if self._producer is None:
+                producer = self._new()
+                try:
+                    await producer.start()
+                except BaseException:
+                    await _stop(producer)
+                    raise
+                self._producer = producer
+            return self._producer
 
     def _new(self) -> Any:
-        settings = self._settings
-        secret = settings.kafka_sasl_password
+        apache = self._settings.kafka_profile == "apache"
         return AIOKafkaProducer(
-            bootstrap_servers=settings.kafka_bootstrap.split(","),
+            **client_options(self._settings),
             client_id=self._client_id,
             acks="all",
-            enable_idempotence=settings.kafka_profile == "apache",
-            compression_type="lz4" if settings.kafka_profile == "apache" else None,
+            enable_idempotence=apache,
+            compression_type="lz4" if apache else None,
             request_timeout_ms=10_000,
             retry_backoff_ms=100,
-            security_protocol=settings.kafka_security_protocol,
-            ssl_context=(
-                ssl.create_default_context(cafile=settings.kafka_ca_file)
-                if settings.kafka_security_protocol.endswith("SSL")
-                else None
-            ),
-            sasl_mechanism=settings.kafka_sasl_mechanism,
-            sasl_plain_username=settings.kafka_sasl_username,
-            sasl_plain_password=secret.get_secret_value() if secret else None,
         )
 
     async def _enqueue(

@@ -63,6 +63,7 @@ class Relay:
         """Publish one batch, beat when it is time; answers the seconds to rest."""
         lease = await self._entities.db.fetchrow(QUERIES["lease"], "relay", self._owner, _LEASE)
         if lease is None:
+            telemetry.HEARTBEAT_BEHIND.set(0)
             return _LEASE.total_seconds() / 3
         await self._notice_another_broker(lease["cluster"])
         rows = await self._next_rows()
@@ -137,9 +138,15 @@ class Relay:
         self._beat_at = monotonic()
         now = await self._entities.now()
         t, stopped = await self._complete_before()
+        telemetry.HEARTBEAT_BEHIND.set((now.real - t).total_seconds())
         # Together, so that they share a request.
         topics = self._entities.streams.outputs
-        await asyncio.gather(*(self._beat(topic, t, stopped, now.domain) for topic in topics))
+        try:
+            await asyncio.gather(*(self._beat(topic, t, stopped, now.domain) for topic in topics))
+        except Exception:
+            # What an idempotent producer gave up is a hole in its numbers: it fails for ever.
+            await self._outlet.rebuild()
+            raise
         return _HEARTBEAT_S
 
     async def _beat(

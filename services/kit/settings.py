@@ -1,7 +1,7 @@
-"""Settings of one service, from `RECOURSE_*` variables or files that `RECOURSE_*_FILE` name.
+"""Settings of a process, from `RECOURSE_*` variables or files that `RECOURSE_*_FILE` name.
 
-Owns names, defaults and meaning (each is listed in `deploy/env/example.env`). Never reads the
-environment after start.
+Owns where settings come from, and names, defaults and meaning of what every service needs (each is
+listed in `deploy/env/example.env`). Never reads the environment after start.
 """
 
 from __future__ import annotations
@@ -36,14 +36,26 @@ class _Files(PydanticBaseSettingsSource):
         return {name: value for name, value in found.items() if value is not None}
 
 
-class Settings(BaseSettings):
-    """What every service needs. Time-outs are real seconds unless the name says otherwise."""
+class FileSettings(BaseSettings):
+    """Settings of any process of ours: variables, or files that variables name."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
-    database_dsn: str = Field(description="DSN of this service's role; its schema has its name")
-    keys_dsn: str = Field(description="DSN of the role that owns the subject keys")
-    master_key: SecretStr = Field(description="base64 of 32 bytes that wrap the subject keys")
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments win over variables, variables over files."""
+        return init_settings, env_settings, _Files(settings_cls)
+
+
+class KafkaSettings(FileSettings):
+    """Where the broker is, how it is spoken to, and what its topics are like."""
 
     kafka_bootstrap: str = Field(description="host:port, several separated by commas")
     kafka_profile: Literal["apache", "embedded"] = "apache"
@@ -52,14 +64,28 @@ class Settings(BaseSettings):
     kafka_sasl_username: str | None = None
     kafka_sasl_password: SecretStr | None = None
     kafka_ca_file: Path | None = None
-    kafka_fetch_max_wait_ms: int | None = Field(
-        default=None, ge=50, description="how long an empty fetch waits; unset: by profile"
-    )
     topics_prefix: str = "recourse."
-    partitions: int = 12
+    partitions: int = Field(default=12, ge=1)
+    replication: int = Field(default=3, ge=1, description="copies of each topic's partitions")
+
+
+class HttpSettings(FileSettings):
+    """Where a process listens, and how much it says."""
 
     http_host: str = "127.0.0.1"
     http_port: int = 8080
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class Settings(KafkaSettings, HttpSettings):
+    """What every service needs. Time-outs are real seconds unless the name says otherwise."""
+
+    database_dsn: str = Field(description="DSN of this service's role; its schema has its name")
+    keys_dsn: str = Field(description="DSN of the role that owns the subject keys")
+    master_key: SecretStr = Field(description="base64 of 32 bytes that wrap the subject keys")
+    kafka_fetch_max_wait_ms: int | None = Field(
+        default=None, ge=50, description="how long an empty fetch waits; unset: by profile"
+    )
 
     packs_dir: Path | None = Field(
         default=None, description="a pack's folder; default: the shipped"
@@ -75,22 +101,9 @@ class Settings(BaseSettings):
     simulated_clock: bool = Field(
         default=False, description="wait for the local stack to set the simulated clock"
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments win over variables, variables over files."""
-        return init_settings, env_settings, _Files(settings_cls)
 
 
-_Kind = TypeVar("_Kind", bound=Settings)
+_Kind = TypeVar("_Kind", bound=FileSettings)
 
 
 def read_settings(kind: type[_Kind]) -> _Kind:
@@ -101,3 +114,5 @@ def read_settings(kind: type[_Kind]) -> _Kind:
         found = error.errors(include_input=False, include_url=False)
         lines = [f"  {PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in found]
         raise SystemExit("the settings are not complete:\n" + "\n".join(lines)) from None
+    except OSError as error:
+        raise SystemExit(f"a file that the settings name cannot be read: {error}") from None

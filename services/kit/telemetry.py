@@ -5,13 +5,15 @@ Owns names and labels. No label and no log field ever carries personal data: ids
 | metric | meaning |
 | --- | --- |
 | recourse_consumed_total{outcome} | records by what became of them |
-| recourse_dead_letters_total{reason} | dead letters written |
+| recourse_dead_letters_written_total{reason} | dead letters written |
 | recourse_forks_total | streams that do not fit what was applied before |
 | recourse_retries_total{reason} | transactions tried again |
 | recourse_published_total{topic} | events acknowledged by the broker |
 | recourse_republished_total | events queued again after the broker forgot them |
 | recourse_timers_fired_total | wake-ups decided |
 | recourse_timer_lag_seconds | real seconds from the later of due and known to fired |
+| recourse_timer_overdue_seconds | real seconds since the oldest wake-up was due that has not fired |
+| recourse_heartbeat_behind_seconds | how far back our own streams are vouched for; 0 where another relays |
 | recourse_parked_cases, recourse_dead_letters, recourse_unpublished_events, recourse_stopped_events, recourse_held_cases | what stands now |
 | recourse_stream_age_seconds{topic,partition} | age of the last heartbeat of each input |
 | recourse_up{part} | 1 while a part of the service works |
@@ -24,6 +26,9 @@ import sys
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
+from structlog.typing import EventDict, Processor
+
+from services.kit.folding import Folding
 
 CONSUMED = Counter("recourse_consumed", "Records by what became of them", ["outcome"])
 DEAD_LETTERS = Counter("recourse_dead_letters_written", "Dead letters written", ["reason"])
@@ -36,6 +41,12 @@ TIMER_LAG = Histogram(
     "recourse_timer_lag_seconds",
     "Real seconds from the later of due and known to fired",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60),
+)
+OVERDUE = Gauge(
+    "recourse_timer_overdue_seconds", "Real seconds since the oldest wake-up was due that waits"
+)
+HEARTBEAT_BEHIND = Gauge(
+    "recourse_heartbeat_behind_seconds", "How far back the last heartbeat vouches for our streams"
 )
 PARKED = Gauge("recourse_parked_cases", "Cases with parked records")
 STANDING_DEAD_LETTERS = Gauge("recourse_dead_letters", "Dead letters nobody has settled")
@@ -59,20 +70,43 @@ def consumed() -> dict[str, int]:
 
 
 def set_up_logging(service: str, level: str) -> None:
-    """JSON lines on stderr; libraries' own loggers go the same way, their chatter at WARNING."""
+    """JSON lines on stdout; libraries' own loggers go the same way, their chatter at WARNING."""
+    labels: list[Processor] = [
+        _named(service),
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso"),
+    ]
+    ending: list[Processor] = [
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(ensure_ascii=False),
+    ]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
+        processors=labels + ending,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(service=service)
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.addFilter(Folding())
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[
+                *labels,
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.ExtraAdder(("folded",)),
+            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for chatty in ("aiokafka", "faststream", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
+
+
+def _named(service: str) -> Processor:
+    """Adds the service's name to each line, whichever thread or library writes it."""
+
+    def name(_: object, __: str, event: EventDict) -> EventDict:
+        return {**event, "service": service}
+
+    return name

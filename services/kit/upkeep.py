@@ -39,6 +39,7 @@ class Upkeep:
         """All chores once; answers the seconds to rest."""
         await self._partitions_ahead()
         await self._tell_metrics()
+        await self._tell_overdue()
         await self._confirm()
         await self._ask_for_gaps()
         self._rounds += 1
@@ -63,6 +64,14 @@ class Upkeep:
             telemetry.UNPUBLISHED.set(row["unpublished"])
             telemetry.STOPPED.set(row["stopped"])
             telemetry.HELD.set(row["held"])
+
+    async def _tell_overdue(self) -> None:
+        """Lateness is told when a wake-up fires; this also shows timers that fire nothing."""
+        now = await self._entities.now()
+        row = await self._entities.db.fetchrow(QUERIES["oldest_due"])
+        due = row and row["at"]
+        late_ms = now.lateness_ms(due, None) if due and due < now.domain else 0
+        telemetry.OVERDUE.set(late_ms / 1000)
 
     async def _confirm(self) -> None:
         now = (await self._entities.now()).real

@@ -21,9 +21,15 @@ class KafkaProfile(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Broker:
-    """A running broker; `bootstrap` is "host:port"."""
+class BrokerAddress:
+    """Where a broker is, as "host:port", and which it is."""
 
-    process: Supervised
     bootstrap: str
     profile: KafkaProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Broker(BrokerAddress):
+    """A broker that runs as a process of the local stack."""
+
+    process: Supervised

@@ -19,12 +19,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
+from services.ground.topics import TopicPlan
 from services.local.broker import Broker, KafkaProfile
 from services.local.faults import StartFailed
 from services.local.ports import LOOPBACK
 from services.local.process import ProcessSpec, Supervised, scrubbed_environment
 from services.local.state import StateFolder
-from services.local.topics import TopicPlan, create_topics
+from services.local.topics import create_topics
 
 POM: Final = Path(__file__).resolve().parents[2] / "deploy" / "kafka" / "pom.xml"
 _OLDEST_JAVA: Final = 17
@@ -72,7 +73,7 @@ async def running(state: Path, prefix: str = "recourse.") -> AsyncIterator[Broke
     try:
         await process.start()
         await process.wait_ready(_READY_TIMEOUT_S)
-        yield Broker(process, bootstrap, KafkaProfile.APACHE)
+        yield Broker(bootstrap, KafkaProfile.APACHE, process)
     finally:
         await process.stop()
 

@@ -12,15 +12,16 @@ from typing import Final, assert_never
 
 import httpx
 
+from services.front import app as front
+from services.front.routing import Front
+from services.ground.roles import DATABASE, ROLES
 from services.local import clock_row, kafka_apache, mail, postgres, tansu
-from services.local.bootstrap import DATABASE, ROLES, bootstrap
+from services.local.bootstrap import bootstrap
 from services.local.broker import Broker, KafkaProfile
 from services.local.clock_row import ClockRow
 from services.local.description import Stack, StackOptions
 from services.local.faults import StartFailed
-from services.local.front import Front
 from services.local.local_api import LocalApi
-from services.local.ports import LOOPBACK
 from services.local.postgres import Postgres
 from services.local.process import Supervised
 from services.local.quiet import QuietWatch
@@ -29,8 +30,8 @@ from services.local.simulated_time import SimulatedTime
 from services.local.state import StateFolder
 from services.local.workers import (
     Surroundings,
-    service_clients,
     service_ports,
+    service_urls,
     supervised_services,
 )
 
@@ -53,7 +54,7 @@ async def running(options: StackOptions) -> AsyncIterator[Stack]:
         sock = parts.enter_context(listener(options.port))
         ground = await _ground(options, folder, parts)
         ports = service_ports(folder)
-        clients = await _clients(ports, parts)
+        clients = await parts.enter_async_context(front.clients(service_urls(ports)))
         api = await _services(options, folder, ground, ports, clients, parts)
         app = Front(clients).app(api.routes())
         http = await parts.enter_async_context(serving(app, sock))
@@ -96,15 +97,6 @@ def _broker(
         case KafkaProfile.APACHE:
             return kafka_apache.running(folder.path, options.topics_prefix)
     assert_never(options.kafka)
-
-
-async def _clients(
-    ports: Mapping[str, int], parts: contextlib.AsyncExitStack
-) -> dict[str, httpx.AsyncClient]:
-    clients = service_clients(ports)
-    for client in clients.values():
-        await parts.enter_async_context(client)
-    return clients
 
 
 async def _services(
@@ -184,7 +176,7 @@ def _stack(
         topics_prefix=options.topics_prefix,
         profile=ground.broker.profile,
         dsns=ground.dsns,
-        services={name: f"http://{LOOPBACK}:{port}" for name, port in ports.items()},
+        services=service_urls(ports),
         master_key_file=folder.master_key_file(),
         state=folder.path,
     )

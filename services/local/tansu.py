@@ -20,12 +20,13 @@ from typing import Final
 
 from aiokafka.errors import KafkaError
 
+from services.ground.topics import TopicPlan
 from services.local.broker import Broker, KafkaProfile
 from services.local.faults import StartFailed
 from services.local.ports import LOOPBACK
 from services.local.process import ProcessSpec, Supervised, scrubbed_environment
 from services.local.state import StateFolder
-from services.local.topics import TopicPlan, create_topics, longest_partition
+from services.local.topics import create_topics, longest_partition
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ async def running(
         await process.start()
         await process.wait_ready(_READY_TIMEOUT_S)
         watch = asyncio.create_task(_keep_short(process, bootstrap, plan, longest, watch_each_s))
-        yield Broker(process, bootstrap, KafkaProfile.EMBEDDED)
+        yield Broker(bootstrap, KafkaProfile.EMBEDDED, process)
     finally:
         if watch is not None:
             watch.cancel()

@@ -1,54 +1,27 @@
-"""Topics on a broker of the local stack: created with the wanted partitions, and how full they are.
-
-Never deletes a topic.
-"""
+"""Topics on a broker of the local stack: waited for, and how full they are."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 from schemas.topics import TOPICS
+from services.ground.topics import TopicPlan, create_missing
 
 log = logging.getLogger(__name__)
 
 _PAUSE_S: Final = 0.05
 _TIMEOUT_MS: Final = 5_000
-_MS_PER_DAY: Final = 86_400_000
-
-
-@dataclass(frozen=True, slots=True)
-class TopicPlan:
-    """What must exist on a broker: all topics of `schemas.topics` with this prefix."""
-
-    prefix: str
-    partitions: int
-
-    def new_topics(self) -> list[NewTopic]:
-        """The topics in the admin client's terms."""
-        return [
-            NewTopic(
-                name=self.prefix + row.name,
-                num_partitions=self.partitions,
-                replication_factor=1,
-                topic_configs={"retention.ms": str(row.retention_days * _MS_PER_DAY)},
-            )
-            for row in TOPICS
-        ]
 
 
 async def create_topics(bootstrap: str, plan: TopicPlan) -> None:
-    """Create what is missing; tries until the broker answers, and returns when it names them all.
-
-    A consumer group that forms before would get no partitions of a topic it does not know yet.
-    """
+    """Create what is missing; tries until the broker answers and names them all."""
     await _until_it_listens(bootstrap)
     while True:
         try:
@@ -94,12 +67,6 @@ async def _create_once(bootstrap: str, plan: TopicPlan) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=_TIMEOUT_MS)
     try:
         await admin.start()
-        response = await admin.create_topics(plan.new_topics())
-        for name, code, *_ in response.topic_errors:
-            if code not in (0, TopicAlreadyExistsError.errno):
-                raise for_code(code)(name)
-        wanted = {topic.name for topic in plan.new_topics()}
-        while wanted - set(await admin.list_topics()):
-            await asyncio.sleep(_PAUSE_S)
+        await create_missing(admin, plan)
     finally:
         await admin.close()

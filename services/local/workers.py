@@ -12,7 +12,7 @@ from typing import Final
 import httpx
 
 from schemas.topics import SERVICES
-from services.local.bootstrap import KEYS
+from services.ground.roles import KEYS
 from services.local.broker import Broker
 from services.local.ports import LOOPBACK
 from services.local.process import ProcessSpec, Supervised, scrubbed_environment
@@ -97,15 +97,9 @@ def supervised_services(
     }
 
 
-def service_clients(ports: Mapping[str, int]) -> dict[str, httpx.AsyncClient]:
-    """An HTTP client per service, with the service's address as its base URL."""
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
-    return {
-        service: httpx.AsyncClient(
-            base_url=f"http://{LOOPBACK}:{port}", limits=limits, trust_env=False
-        )
-        for service, port in ports.items()
-    }
+def service_urls(ports: Mapping[str, int]) -> dict[str, str]:
+    """The address of each service."""
+    return {service: f"http://{LOOPBACK}:{port}" for service, port in ports.items()}
 
 
 def _supervised(

@@ -10,7 +10,14 @@ from __future__ import annotations
 
 from prometheus_client import Counter
 
+from schemas.vocabulary import DeliveryChannel, DeliveryStatus
+
 DELIVERIES = Counter(
     "recourse_deliveries", "Deliveries by what became of them", ["channel", "status"]
 )
 ATTEMPTS = Counter("recourse_delivery_attempts", "Attempts to send", ["channel", "outcome"])
+
+# An alert sees a count that grows: the first failure needs a nought before it.
+for _channel in DeliveryChannel:
+    for _status in DeliveryStatus:
+        DELIVERIES.labels(channel=_channel, status=_status)

@@ -25,7 +25,7 @@ from services.kit.sealing import Sealer
 from services.kit.settings import Settings
 from services.kit.sorting import Reader
 from services.kit.unit import Entities, Unit
-from services.local.broker import Broker, KafkaProfile
+from services.local.broker import BrokerAddress, KafkaProfile
 
 KIT = Path(services.kit.__file__).parent
 MASTER = b"m" * 32
@@ -53,7 +53,7 @@ def reader(prefix: str) -> Reader:
     return Reader(prefix, frozenset({"cases"}), frozenset({"reports"}), "stream-control", Wire())
 
 
-def settings(dsns: dict[str, str], broker: Broker, prefix: str, role: str) -> Settings:
+def settings(dsns: dict[str, str], broker: BrokerAddress, prefix: str, role: str) -> Settings:
     """Settings as a service would have them."""
     return settings_for(dsns, broker.bootstrap, broker.profile, prefix, role)
 

@@ -55,7 +55,10 @@ def test_no_machine_path_and_no_registry_in_the_repository() -> None:
     )
     paths = r"(?<![\w.])/(?:wo" + r"rk|fa" + r"rm)/[a-z]"
     found = re.compile(f"{registries}|{paths}")
-    texts = (".py", ".md", ".yml", ".yaml", ".toml", ".lock", ".xml", ".cfg", "Makefile", ".env")
+    texts = (
+        *(".py", ".md", ".yml", ".yaml", ".toml", ".lock", ".xml", ".cfg", ".env", ".json", ".sh"),
+        *("Makefile", "Dockerfile", ".dockerignore", "run"),
+    )
     bad = [
         str(path.relative_to(ROOT))
         for path in tracked()
@@ -76,8 +79,10 @@ def test_only_the_bus_subscribes_and_only_the_outlet_produces() -> None:
 
 
 def test_every_setting_is_explained() -> None:
-    """`deploy/env/example.env` names each variable that any service reads."""
+    """`deploy/env/example.env` names each variable that any process reads."""
     from services.escalation.settings import EscalationSettings
+    from services.front.settings import FrontSettings
+    from services.ground.settings import DatabaseSettings
     from services.intake.settings import IntakeSettings
     from services.notifier.settings import NotifierSettings
 
@@ -85,7 +90,13 @@ def test_every_setting_is_explained() -> None:
     explained = set(re.findall(r"^#?\s*(RECOURSE_[A-Z_]+)=", example, re.MULTILINE))
     wanted = {
         f"RECOURSE_{name.upper()}"
-        for settings in (IntakeSettings, EscalationSettings, NotifierSettings)
+        for settings in (
+            IntakeSettings,
+            EscalationSettings,
+            NotifierSettings,
+            FrontSettings,
+            DatabaseSettings,
+        )
         for name in settings.model_fields
     }
     assert wanted - explained == set()

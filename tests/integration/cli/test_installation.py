@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from services.cli.main import app
-from services.local.broker import Broker
+from services.local.broker import BrokerAddress
 from services.packs import DEFAULT_PACK
 from tests.support import kit
 
@@ -23,7 +23,7 @@ def recourse(*words: str) -> Result:
 
 @pytest.fixture
 def environment(
-    monkeypatch: pytest.MonkeyPatch, dsns: dict[str, str], broker: Broker, prefix: str
+    monkeypatch: pytest.MonkeyPatch, dsns: dict[str, str], broker: BrokerAddress, prefix: str
 ) -> pytest.MonkeyPatch:
     monkeypatch.setenv("RECOURSE_KEYS_DSN", dsns["keys"])
     monkeypatch.setenv("RECOURSE_MASTER_KEY", base64.b64encode(kit.MASTER).decode())

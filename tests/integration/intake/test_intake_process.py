@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from services.local.broker import Broker
+from services.local.broker import BrokerAddress
 from tests.support.cases import report_body
 from tests.support.kit import MASTER, until
 
@@ -33,7 +33,7 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def running(
-    dsns: dict[str, str], broker: Broker, prefix: str
+    dsns: dict[str, str], broker: BrokerAddress, prefix: str
 ) -> AsyncIterator[httpx.AsyncClient]:
     port = free_port()
     environment = {
@@ -72,7 +72,7 @@ async def running(
             await process.wait()
 
 
-async def events(broker: Broker, topic: str, number: int) -> list[Any]:
+async def events(broker: BrokerAddress, topic: str, number: int) -> list[Any]:
     """The first records of a topic that carry a case's event."""
     consumer = AIOKafkaConsumer(
         topic, bootstrap_servers=broker.bootstrap, auto_offset_reset="earliest"
@@ -90,7 +90,7 @@ async def events(broker: Broker, topic: str, number: int) -> list[Any]:
     return found
 
 
-async def send(broker: Broker, topic: str, *bodies: dict[str, Any]) -> None:
+async def send(broker: BrokerAddress, topic: str, *bodies: dict[str, Any]) -> None:
     """`case.reported` messages, as another backend would send them."""
     producer = AIOKafkaProducer(bootstrap_servers=broker.bootstrap, enable_idempotence=False)
     await producer.start()
@@ -113,7 +113,7 @@ async def send(broker: Broker, topic: str, *bodies: dict[str, Any]) -> None:
 
 
 async def test_both_roads_lead_to_the_topic(
-    dsns: dict[str, str], broker: Broker, prefix: str
+    dsns: dict[str, str], broker: BrokerAddress, prefix: str
 ) -> None:
     async with running(dsns, broker, prefix) as client:
         answer = await client.post("/v1/cases", json=report_body())

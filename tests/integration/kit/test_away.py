@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
+from services.kit.broker_watch import BrokerWatch
 from services.kit.bus import Bus
 from services.kit.loop import BackgroundLoop
+from services.kit.outlet import KafkaOutlet
 from services.kit.wire import Record
 from services.local import tansu
-from services.local.broker import KafkaProfile
+from services.local.broker import BrokerAddress, KafkaProfile
 from services.local.ports import RememberedPorts
 from tests.support import kit
 
@@ -47,6 +51,52 @@ async def test_a_bus_waits_for_a_broker_that_is_not_there_yet(
 
             await kit.until(arrived)
             await bus.stop()
+
+
+class Restarted(Bus):
+    """Counts what it is told; it has never been started."""
+
+    restarts = 0
+
+    async def restart(self) -> None:
+        self.restarts += 1
+
+
+async def test_a_consumer_that_is_still_joining_is_given_time(
+    dsns: dict[str, str], broker: BrokerAddress, prefix: str
+) -> None:
+    """However long the machine has been up: its clock is not the process's age."""
+
+    async def handle(_: Sequence[Record]) -> bool:
+        return False
+
+    settings = kit.settings(dsns, broker, prefix, "escalation")
+    bus = Restarted(settings, "g", ["cases"], handle)
+    outlet = KafkaOutlet(settings, "watch")
+    watch = BrokerWatch(outlet, bus)
+    for _ in range(3):
+        await watch.step()
+    assert bus.restarts == 0
+    await outlet.rebuild()
+
+
+class Counted(KafkaOutlet):
+    """Counts the producers that it makes."""
+
+    made = 0
+
+    def _new(self) -> Any:
+        self.made += 1
+        return super()._new()
+
+
+async def test_one_producer_is_made_however_many_ask_at_once(
+    dsns: dict[str, str], broker: BrokerAddress, prefix: str
+) -> None:
+    outlet = Counted(kit.settings(dsns, broker, prefix, "escalation"), "many")
+    await asyncio.gather(*(outlet.cluster_id() for _ in range(4)))
+    await outlet.rebuild()
+    assert outlet.made == 1
 
 
 async def test_a_loop_whose_step_fails_is_unwell_and_goes_on() -> None:

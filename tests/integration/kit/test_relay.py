@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import OutOfOrderSequenceNumber
 
-from services.kit.outlet import KafkaOutlet
+from services.kit.outlet import KafkaOutlet, Message
 from services.kit.relay import Relay
-from services.local.broker import Broker
+from services.local.broker import BrokerAddress
 from tests.support import kit
 
 READERS = {"cases": ("escalation",)}
 
 
-async def read_all(broker: Broker, topic: str, wanted: int) -> list[tuple[str, str]]:
+async def read_all(broker: BrokerAddress, topic: str, wanted: int) -> list[tuple[str, str]]:
     """(type, case) of everything on a topic, until `wanted` events beside heartbeats are there."""
     consumer = AIOKafkaConsumer(
         topic, bootstrap_servers=broker.bootstrap, auto_offset_reset="earliest"
@@ -37,7 +40,7 @@ async def read_all(broker: Broker, topic: str, wanted: int) -> list[tuple[str, s
 
 
 async def test_heartbeats_reach_every_partition(
-    dsns: dict[str, str], broker: Broker, prefix: str
+    dsns: dict[str, str], broker: BrokerAddress, prefix: str
 ) -> None:
     async with kit.entities(dsns, kit.WRITER) as writer:
         outlet = KafkaOutlet(kit.settings(dsns, broker, prefix, "intake"), "writer")
@@ -51,8 +54,50 @@ async def test_heartbeats_reach_every_partition(
         await outlet.rebuild()
 
 
+class HoleInItsNumbers:
+    """An outlet whose producer gave something up: it fails for ever, until it is rebuilt."""
+
+    def __init__(self) -> None:
+        self.broken = True
+        self.beats = 0
+
+    async def publish(self, messages: Sequence[Message]) -> Sequence[BaseException | None]:
+        raise AssertionError("there is nothing to publish")
+
+    async def to_every_partition(
+        self, topic: str, headers: list[tuple[str, bytes]], value: bytes
+    ) -> None:
+        if self.broken:
+            raise OutOfOrderSequenceNumber
+        self.beats += 1
+
+    async def cluster_id(self) -> str:
+        return "the same"
+
+    async def rebuild(self) -> None:
+        self.broken = False
+
+    def went_back(self) -> list[str]:
+        return []
+
+
+async def test_a_heartbeat_that_fails_rebuilds_the_producer(dsns: dict[str, str]) -> None:
+    """In a quiet hour nothing else would: the stream would stay silent until the next event."""
+    async with kit.entities(dsns, kit.WRITER) as writer:
+        outlet = HoleInItsNumbers()
+        relay = Relay(writer, outlet, "me", READERS)
+        with pytest.raises(OutOfOrderSequenceNumber):
+            await relay.step()
+
+        async def beats() -> bool:
+            await relay.step()
+            return outlet.beats == 1
+
+        await kit.until(beats)
+
+
 async def test_an_event_that_can_never_be_sent_stops_its_case_only(
-    dsns: dict[str, str], broker: Broker, prefix: str
+    dsns: dict[str, str], broker: BrokerAddress, prefix: str
 ) -> None:
     """One oversized record makes a producer fail every later send; it is rebuilt."""
     big, small = uuid.uuid4(), uuid.uuid4()
@@ -75,7 +120,7 @@ async def test_an_event_that_can_never_be_sent_stops_its_case_only(
 
 
 async def test_a_broker_with_another_id_gets_what_was_not_confirmed(
-    dsns: dict[str, str], broker: Broker, prefix: str
+    dsns: dict[str, str], broker: BrokerAddress, prefix: str
 ) -> None:
     old, new = uuid.uuid4(), uuid.uuid4()
     async with kit.entities(dsns, kit.WRITER) as writer:
@@ -99,7 +144,7 @@ async def test_a_broker_with_another_id_gets_what_was_not_confirmed(
 
 
 async def test_only_the_holder_of_the_lease_publishes(
-    dsns: dict[str, str], broker: Broker, prefix: str
+    dsns: dict[str, str], broker: BrokerAddress, prefix: str
 ) -> None:
     async with kit.entities(dsns, kit.WRITER) as writer:
         settings = kit.settings(dsns, broker, prefix, "intake")

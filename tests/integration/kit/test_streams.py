@@ -14,7 +14,7 @@ from services.kit.outlet import KafkaOutlet
 from services.kit.relay import Relay
 from services.kit.unit import Entities
 from services.kit.wire import unpack
-from services.local.broker import Broker
+from services.local.broker import BrokerAddress
 from tests.support import kit
 
 READERS = {"cases": ("escalation",)}
@@ -22,7 +22,7 @@ READERS = {"cases": ("escalation",)}
 
 @asynccontextmanager
 async def consuming(
-    entities: Entities, dsns: dict[str, str], broker: Broker, prefix: str, logic: kit.Memory
+    entities: Entities, dsns: dict[str, str], broker: BrokerAddress, prefix: str, logic: kit.Memory
 ) -> AsyncIterator[Bus]:
     consumer = Consumer("escalation", entities, kit.reader(prefix), logic)
     bus = Bus(kit.settings(dsns, broker, prefix, "escalation"), "g", ["cases"], consumer.handle)
@@ -39,7 +39,7 @@ async def drain(relay: Relay) -> None:
 
 
 async def test_events_arrive_in_order_and_poison_stops_one_case(
-    dsns: dict[str, str], broker: Broker, prefix: str
+    dsns: dict[str, str], broker: BrokerAddress, prefix: str
 ) -> None:
     logic = kit.Memory(poison="poison")
     good, bad = uuid.uuid4(), uuid.uuid4()
@@ -81,7 +81,7 @@ async def test_events_arrive_in_order_and_poison_stops_one_case(
 
 
 async def test_a_batch_survives_headers_that_faststream_cannot_read(
-    dsns: dict[str, str], broker: Broker, prefix: str
+    dsns: dict[str, str], broker: BrokerAddress, prefix: str
 ) -> None:
     """The trap of ecosystem 3.9: one such record silently lost its whole batch."""
     logic = kit.Memory()

@@ -19,8 +19,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas.topics import topic_names
+from services.ground.roles import DATABASE, ROLES
 from services.local import kafka_apache, mail, postgres, tansu
-from services.local.bootstrap import DATABASE, ROLES, bootstrap
+from services.local.bootstrap import bootstrap
 from services.local.broker import Broker
 from services.local.process import Supervised
 from services.local.state import StateFolder

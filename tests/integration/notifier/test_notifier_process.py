@@ -20,7 +20,7 @@ from standardwebhooks import Webhook
 from schemas import conversation
 from services.kit.outlet import KafkaOutlet
 from services.kit.relay import Relay
-from services.local.broker import Broker
+from services.local.broker import BrokerAddress
 from services.local.ports import free_port
 from tests.support import kit
 from tests.support.http_endpoint import Endpoint, answering
@@ -70,7 +70,7 @@ async def running(environment: dict[str, str]) -> AsyncIterator[Process]:
 
 
 def _environment(
-    dsns: dict[str, str], broker: Broker, prefix: str, smtp_port: int
+    dsns: dict[str, str], broker: BrokerAddress, prefix: str, smtp_port: int
 ) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
@@ -94,7 +94,7 @@ def _base(environment: dict[str, str]) -> str:
 
 @asynccontextmanager
 async def published(
-    here: World, dsns: dict[str, str], broker: Broker, prefix: str
+    here: World, dsns: dict[str, str], broker: BrokerAddress, prefix: str
 ) -> AsyncIterator[None]:
     """The upstream services' relays, running."""
     readers = {"cases": ("notifier",), "escalations": ("notifier",)}
@@ -120,7 +120,7 @@ async def published(
 
 
 async def test_it_tells_survives_a_kill_and_ends_cleanly(
-    dsns: dict[str, str], broker: Broker, prefix: str, sink: Sink, endpoint: Endpoint
+    dsns: dict[str, str], broker: BrokerAddress, prefix: str, sink: Sink, endpoint: Endpoint
 ) -> None:
     environment = _environment(dsns, broker, prefix, sink.port)
     async with world(dsns) as here, published(here, dsns, broker, prefix):

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.kit.sealing import master_key_from
-from services.kit.settings import Settings
+from services.kit.settings import Settings, read_settings
 
 
 @pytest.fixture
@@ -38,3 +38,11 @@ def test_a_master_key_must_be_base64() -> None:
     assert master_key_from("bW1t") == b"mmm"
     with pytest.raises(ValueError, match="not base64"):
         master_key_from("!")
+
+
+def test_a_file_that_is_not_there_ends_the_process_with_its_name(
+    complete: pytest.MonkeyPatch,
+) -> None:
+    complete.setenv("RECOURSE_MASTER_KEY_FILE", "/nowhere/key")
+    with pytest.raises(SystemExit, match="/nowhere/key"):
+        read_settings(Settings)

@@ -1,4 +1,4 @@
-"""The pure parts of the local stack: back-off, mail, merged OpenAPI, headers, Java's release."""
+"""The pure parts of the local stack: back-off, mail, Java's release."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import pytest
 from services.local.backoff import LONGEST_DELAY_S, deaths_in_a_row, restart_delay_s
 from services.local.kafka_apache import java_release
 from services.local.mail import Mail, parse_mail, selected
-from services.local.openapi import merge_openapi, owns
-from services.local.proxy import end_to_end
 
 
 def test_the_first_restart_comes_within_a_second_and_later_ones_slower() -> None:
@@ -77,53 +75,6 @@ def test_mails_are_selected_by_recipient_and_instant_or_id(
 def test_neither_an_instant_nor_an_id_is_refused(after: str) -> None:
     with pytest.raises(ValueError, match=r"isoformat|offset"):
         selected(MAILS, None, after)
-
-
-def test_a_prefix_owns_whole_segments_only() -> None:
-    assert owns(("/v1/cases",), "/v1/cases")
-    assert owns(("/v1/cases",), "/v1/cases/1/commands")
-    assert not owns(("/v1/cases",), "/v1/casesque")
-
-
-def test_openapi_documents_merge_and_components_that_differ_keep_apart() -> None:
-    def document(path: str, kind: str) -> dict[str, object]:
-        ref = {"$ref": "#/components/schemas/Answer"}
-        return {
-            "info": {"title": path, "version": "1"},
-            "paths": {path: {"get": ref}, "/internal/quiet": {"get": ref}},
-            "components": {"schemas": {"Answer": {"type": kind}, "Same": {"type": "string"}}},
-        }
-
-    merged = merge_openapi(
-        {"one": document("/a", "string"), "two": document("/b", "object")},
-        {"one": ("/a",), "two": ("/b",)},
-    )
-    assert merged["openapi"].startswith("3.1")
-    assert merged["paths"] == {
-        "/a": {"get": {"$ref": "#/components/schemas/Answer"}},
-        "/b": {"get": {"$ref": "#/components/schemas/two-Answer"}},
-    }
-    assert merged["components"]["schemas"] == {
-        "Answer": {"type": "string"},
-        "two-Answer": {"type": "object"},
-        "Same": {"type": "string"},
-    }
-
-
-def test_headers_of_one_connection_are_not_passed_on() -> None:
-    headers = [
-        (b"Content-Type", b"text/plain"),
-        (b"Connection", b"keep-alive, X-Mine"),
-        (b"X-Mine", b"1"),
-        (b"Transfer-Encoding", b"chunked"),
-        (b"set-cookie", b"a"),
-        (b"set-cookie", b"b"),
-    ]
-    assert end_to_end(headers) == [
-        (b"content-type", b"text/plain"),
-        (b"set-cookie", b"a"),
-        (b"set-cookie", b"b"),
-    ]
 
 
 @pytest.mark.parametrize(

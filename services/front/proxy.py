@@ -56,6 +56,14 @@ def end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     return [(name, value) for name, value in lowered if name not in _HOP_BY_HOP | named]
 
 
+def climbs(path: str) -> bool:
+    """Whether a decoded path has a segment `.` or `..`, which the client would resolve.
+
+    What is below a prefix for whoever routes would be elsewhere for whoever answers.
+    """
+    return not {".", ".."}.isdisjoint(path.split("/"))
+
+
 def _outgoing(request: Request, client: httpx.AsyncClient) -> httpx.Request:
     """The same request to the service; built bare, without the client's default headers."""
     path: bytes = request.scope.get("raw_path") or request.url.path.encode()

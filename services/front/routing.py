@@ -1,6 +1,7 @@
-"""The one address of the local stack: every service behind its prefix, and `/local`.
+"""One address for all services: each behind its prefixes, and nothing else of it.
 
-Owns routing by prefix and the health of the whole. Decides nothing about cases.
+Owns routing by prefix and the health of the whole. Never lets a path through that is not below a
+prefix: a service's `/internal` is nobody's business out here. Decides nothing about cases.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from services.front.openapi import merge_openapi, owns
+from services.front.proxy import climbs, forward
 from services.kit.http import problem
-from services.local.openapi import merge_openapi, owns
-from services.local.proxy import forward
 
 PREFIXES: Final[Mapping[str, tuple[str, ...]]] = {
     "intake": ("/v1/cases", "/v1/imports", "/v1/incidents"),
@@ -35,7 +36,7 @@ class Front:
         self._clients = clients
 
     def app(self, local_routes: Sequence[BaseRoute] = ()) -> Starlette:
-        """The ASGI application, with the routes of `/local` before the services'."""
+        """The ASGI application; the local stack puts its own routes before the services'."""
         return Starlette(
             routes=[
                 Route("/livez", self.livez),
@@ -73,9 +74,10 @@ class Front:
 
     async def pass_on(self, request: Request) -> Response:
         """The answer of the service whose prefix it is; 404 when it is nobody's."""
-        path = request.url.path
+        # Not `url.path`, which ends at a question mark that was escaped.
+        path: str = request.scope["path"]
         for service, client in self._clients.items():
-            if owns(PREFIXES[service], path):
+            if owns(PREFIXES[service], path) and not climbs(path):
                 return await forward(request, service, client)
         return problem(404, "not-found", f"No service answers for {path}")
 

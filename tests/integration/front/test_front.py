@@ -7,13 +7,14 @@ import gzip
 from collections.abc import AsyncIterator
 
 import httpx
+import pytest
 import pytest_asyncio
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from services.local.front import Front
+from services.front.routing import Front
 from services.local.ports import LOOPBACK, free_port, listen
 from services.local.serving import serving
 
@@ -27,6 +28,7 @@ class EchoService:
     def __init__(self) -> None:
         self.go_on = asyncio.Event()
         self.stream_ended = asyncio.Event()
+        self.asked_inside = 0
 
     async def echo(self, request: Request) -> Response:
         body = await request.body()
@@ -43,6 +45,10 @@ class EchoService:
         )
         answer.raw_headers += [(b"set-cookie", b"a=1"), (b"set-cookie", b"b=2")]
         return answer
+
+    async def inside(self, request: Request) -> Response:
+        self.asked_inside += 1
+        return JSONResponse({"secret": True})
 
     async def zipped(self, request: Request) -> Response:
         return Response(gzip.compress(b"plain"), headers={"content-encoding": "gzip"})
@@ -70,6 +76,8 @@ class EchoService:
         return Starlette(
             routes=[
                 Route("/readyz", self.ready),
+                Route("/internal/quiet", self.inside),
+                Route("/metrics", self.inside),
                 Route("/openapi.json", self.openapi),
                 Route("/v1/cases/zipped", self.zipped),
                 Route("/v1/cases/events", self.events),
@@ -168,6 +176,32 @@ async def test_a_path_of_nobody_is_a_problem_404(front: httpx.AsyncClient) -> No
         answer = await front.get(path)
         assert answer.status_code == 404
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/v1/cases/../../internal/quiet",
+        "/v1/cases/%2e%2e/%2E%2E/internal/quiet",
+        "/v1/cases/..%2f..%2finternal/quiet",
+        "/v1/cases/x%3F/../../../internal/quiet",
+        "/v1/cases/%2e/../..//internal/quiet",
+        "/internal/quiet",
+        "//internal/quiet",
+        "/metrics",
+    ],
+)
+async def test_nothing_of_a_service_but_its_prefixes_can_be_reached(
+    front: httpx.AsyncClient, service: EchoService, target: str
+) -> None:
+    """As bytes on the wire: a client of good manners would resolve the dots itself."""
+    reader, writer = await asyncio.open_connection(front.base_url.host, front.base_url.port)
+    writer.write(f"GET {target} HTTP/1.1\r\nHost: front\r\nConnection: close\r\n\r\n".encode())
+    answer = await asyncio.wait_for(reader.read(), DEADLINE_S)
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 404 "), answer
+    assert b"No service answers" in answer
+    assert service.asked_inside == 0
 
 
 async def test_the_front_lives_but_is_not_ready_while_a_service_is_not(

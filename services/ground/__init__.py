@@ -1,0 +1,1 @@
+"""What must be there before a service starts: roles and schemas in PostgreSQL, topics in Kafka."""
