@@ -150,6 +150,7 @@ async def test_who_supervises_nothing_is_not_found(escalation: Escalation) -> No
         ("group_loads", "'{{g1,g2}}'", {"queue_load"}),
         ("next_breaches", "'{{g1,g2}}', 10", {"queue_held", "queue_unheld"}),
         ("loads", "'{{A1,A2,A7}}'", {"queue_holder"}),
+        ("held_by", "'{{A1,A2,X9}}', 200", {"queue_holder"}),
     ],
 )
 async def test_no_list_reads_a_whole_queue(
