@@ -29,7 +29,7 @@ demo: setup ## Replay real complaints through the whole system on a simulated cl
 up: setup ## Run the whole stack on this machine until Ctrl-C
 	$(BIN)/recourse up
 
-test: setup ## Run all tests (KAFKA=apache: on Apache Kafka)
+test: setup ## Run all tests (KAFKA=apache, docker or auto: on Apache Kafka)
 	RECOURSE_TEST_KAFKA=$(KAFKA) $(BIN)/python -m pytest $(TESTS)
 
 compose-up: ## Run everything in containers, at http://127.0.0.1:8700 (docker compose)
