@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -29,16 +28,12 @@ from services.kit.wire import Codec, Emittable
 QUERIES = Queries(Path(__file__).with_name("queries.sql"))
 
 
-@dataclass(slots=True)
-class _Pending:
+class _Pending(NamedTuple):
+    """An event to be written; `entity` is None where it belongs to no stream."""
+
     entity: Entity | None
-    topic: str
-    id: UUID
-    type: str
-    sequence: int
     after: str
-    recordedat: datetime
-    data: Emittable
+    event: Produced
 
 
 class Unit:
@@ -103,9 +98,7 @@ class Unit:
         entity.wake_at = decision.wake_at
         entity.held_until = decision.held_until
         entity.last_at = now
-        produced = tuple(
-            self._number(entity, topic, data, trigger_id, now) for topic, data in decision.events
-        )
+        produced = self._number(entity, decision.events, trigger_id, now)
         self.touch(entity)
         return Decided(entity, decision, produced)
 
@@ -115,22 +108,30 @@ class Unit:
 
     def emit_loose(self, topic: str, data: Emittable, id: UUID) -> None:
         """An event that belongs to no entity's stream (sequence 0, no chain)."""
-        self._pending.append(_Pending(None, topic, id, data.type_name(), 0, "", self.now, data))
+        event = Produced(topic, id, data.type_name(), 0, self.now, data)
+        self._pending.append(_Pending(None, "", event))
 
     def _number(
-        self, entity: Entity, topic: str, data: Emittable, trigger_id: UUID, now: datetime
-    ) -> Produced:
-        position = entity.outputs[topic]
-        position.sequence += 1
-        event_id = derive(trigger_id, f"{topic}:{position.sequence}")
+        self,
+        entity: Entity,
+        events: Sequence[tuple[str, Emittable]],
+        trigger_id: UUID,
+        now: datetime,
+    ) -> tuple[Produced, ...]:
+        if not events:
+            return ()
         after = self._codec.format_after(
             {name: input_.sequence for name, input_ in entity.inputs.items()}
         )
-        kind = data.type_name()
-        self._pending.append(
-            _Pending(entity, topic, event_id, kind, position.sequence, after, now, data)
-        )
-        return Produced(topic, event_id, kind, position.sequence, now, data)
+        produced = []
+        for topic, data in events:
+            position = entity.outputs[topic]
+            position.sequence += 1
+            event_id = derive(trigger_id, f"{topic}:{position.sequence}")
+            event = Produced(topic, event_id, data.type_name(), position.sequence, now, data)
+            self._pending.append(_Pending(entity, after, event))
+            produced.append(event)
+        return tuple(produced)
 
     async def flush(self) -> None:
         """Write the log and every entity that changed. Called once, before the commit."""
@@ -145,27 +146,28 @@ class Unit:
             await self.conn.execute(QUERIES["save"], *columns(changed))
 
     def _seal(self, pending: _Pending) -> tuple[Any, ...]:
-        entity = pending.entity
-        value = self._value(entity, pending)
-        position = entity.outputs[pending.topic] if entity else Position()
-        event = self._codec.make(
-            pending.id, self._streams.source, pending.type, entity.id if entity else None,
-            pending.sequence, pending.after, pending.recordedat, position.hash, value,
-        )  # fmt: skip
-        prevhash, position.hash = position.hash, event.digest()
-        return (
-            pending.topic, event.subject, event.sequence, event.id, event.type, event.after,
+        entity, after, event = pending
+        value = self._value(entity, event)
+        position = entity.outputs[event.topic] if entity else Position()
+        subject, prevhash = (entity.id if entity else None), position.hash
+        made = self._codec.make(
+            event.id, self._streams.source, event.type, subject, event.sequence, after,
             event.recordedat, prevhash, value,
         )  # fmt: skip
+        position.hash = made.digest()
+        return (
+            event.topic, subject, event.sequence, event.id, event.type, after, event.recordedat,
+            prevhash, value,
+        )  # fmt: skip
 
-    def _value(self, entity: Entity | None, pending: _Pending) -> bytes:
+    def _value(self, entity: Entity | None, event: Produced) -> bytes:
         """The public half, with the private one sealed where there is one."""
-        public, private = pending.data.halves()
+        public, private = event.data.halves()
         if entity is None or private is None:
             return public
         if entity.subject is None:
             raise ValueError("private fields need a data subject")
-        blob = self.sealer.seal(entity.subject, private, pending.id.bytes)
+        blob = self.sealer.seal(entity.subject, private, event.id.bytes)
         return public if blob is None else self._codec.sealed_value(public, entity.subject, blob)
 
     def _rows(self) -> list[tuple[Any, ...]]:
