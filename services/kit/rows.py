@@ -15,6 +15,8 @@ from services.kit.sealing import Sealer
 _COLUMNS = (("s1", "h1"), ("s2", "h2"))
 _OUT_COLUMNS = (("o1", "p1"), ("o2", "p2"))
 _NOWHERE = Position()
+WIDTH = 17
+"""How many columns `to_row` gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,6 @@ def _sealed_state(entity: Entity, sealer: Sealer) -> bytes | None:
     return sealer.seal(entity.subject, entity.state, entity.id.bytes)
 
 
-def columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    """Rows turned into the arrays of an UNNEST."""
-    return [list(column) for column in zip(*rows, strict=True)]
+def columns(rows: Sequence[tuple[Any, ...]], width: int = 0) -> list[list[Any]]:
+    """Rows turned into the arrays of an UNNEST; so many empty ones where there is no row."""
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * width

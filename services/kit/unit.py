@@ -20,12 +20,13 @@ from services.kit import clock
 from services.kit.db import Database
 from services.kit.entities import Decided, Decision, Entity, Position, Produced
 from services.kit.ids import derive
-from services.kit.rows import Streams, columns, to_entity, to_row
+from services.kit.rows import WIDTH, Streams, columns, to_entity, to_row
 from services.kit.sealing import Sealer
 from services.kit.sql import Queries
 from services.kit.wire import Codec, Emittable
 
 QUERIES = Queries(Path(__file__).with_name("queries.sql"))
+_EVENT_WIDTH = 9
 
 
 class _Pending(NamedTuple):
@@ -42,19 +43,30 @@ class Unit:
     def __init__(
         self,
         conn: asyncpg.Connection,
-        now: clock.Now,
+        now: clock.Now | None,
         streams: Streams,
         codec: Codec,
         sealer: Sealer,
     ) -> None:
         self.conn = conn
-        self.clock = now
+        self._clock = now
         self.entities: dict[UUID, Entity] = {}
         self.sealer = sealer
         self._streams = streams
         self._codec = codec
         self._pending: list[_Pending] = []
         self._changed: dict[UUID, Entity] = {}
+
+    @property
+    def clock(self) -> clock.Now:
+        """The time as it was read after the last lock."""
+        if self._clock is None:
+            raise AssertionError("nothing was locked, and no time was read")
+        return self._clock
+
+    async def look_at_the_clock(self) -> None:
+        """Read the time anew: whoever has locked rows by a statement of their own must."""
+        self._clock = await clock.read(self.conn)
 
     @property
     def now(self) -> datetime:
@@ -78,7 +90,7 @@ class Unit:
             if create:
                 await self.conn.execute(QUERIES["stub"], wanted)
             await self.adopt(await self.conn.fetch(QUERIES["lock"], wanted))
-            self.clock = await clock.read(self.conn)
+            await self.look_at_the_clock()
         return {id: self.entities[id] for id in named if id in self.entities}
 
     async def adopt(self, rows: Sequence[asyncpg.Record]) -> list[Entity]:
@@ -140,10 +152,9 @@ class Unit:
         # All is sealed before anything is awaited: the keys are at hand now.
         events = [self._seal(pending) for pending in self._pending]
         changed = self._rows()
-        if events:
-            await self.conn.execute(QUERIES["append"], self.real_now, *columns(events))
-        if changed:
-            await self.conn.execute(QUERIES["save"], *columns(changed))
+        if events or changed:
+            arrays = (*columns(events, _EVENT_WIDTH), *columns(changed, WIDTH))
+            await self.conn.execute(QUERIES["write"], self.real_now, *arrays)
 
     def _seal(self, pending: _Pending) -> tuple[Any, ...]:
         entity, after, event = pending
@@ -185,10 +196,14 @@ class Entities:
         self.sealer = sealer
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Unit]:
-        """A unit of work: flushed and committed at the end, rolled back on any exception."""
+    async def transaction(self, *, locks_first: bool = False) -> AsyncIterator[Unit]:
+        """A unit of work: flushed and committed at the end, rolled back on any exception.
+
+        One that `locks_first` reads no time before, since `lock` does.
+        """
         async with self.db.transaction() as conn:
-            unit = Unit(conn, await clock.read(conn), self.streams, self.codec, self.sealer)
+            now = None if locks_first else await clock.read(conn)
+            unit = Unit(conn, now, self.streams, self.codec, self.sealer)
             yield unit
             await unit.flush()
 
