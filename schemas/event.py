@@ -42,6 +42,7 @@ class EventData(BaseModel):
     event_version: ClassVar[int] = 1
 
     @classmethod
+    @cache
     def type_name(cls) -> str:
         """The CloudEvents `type`, such as `recourse.case.opened.v1`."""
         return f"{PREFIX}{cls.event_name}.v{cls.event_version}"

@@ -23,6 +23,7 @@ from schemas.envelope import Envelope, EnvelopeError, Headers
 from schemas.event import EventData
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
+_HEARTBEAT: Final = StreamHeartbeat.type_name()
 STRUCTURED: Final = "application/cloudevents+json"
 
 
@@ -129,9 +130,10 @@ class Wire:
 
         Raises pydantic's `ValidationError` (a `ValueError`) if the data is not of its type.
         """
-        newest, content = self.upcast(type_name, data)
-        known = topics.event_class(newest)
-        return known.model_validate(content) if known is not None else None
+        if type_name in self._upcasts:
+            type_name, data = self.upcast(type_name, data)
+        known = topics.event_class(type_name)
+        return known.model_validate(data) if known is not None else None
 
     def parse_private(self, plaintext: bytes) -> dict[str, Any]:
         """The private fields that a sealed half holds. Raises `UnreadableValue`."""
@@ -151,7 +153,7 @@ class Wire:
 
     def heartbeat_instant(self, event: Envelope) -> datetime | None:
         """The instant of a heartbeat; None for any other event. Raises `ValueError`."""
-        if event.type != StreamHeartbeat.type_name():
+        if event.type != _HEARTBEAT:
             return None
         return StreamHeartbeat.model_validate_json(event.value).t
 

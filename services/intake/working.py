@@ -21,7 +21,6 @@ from services.intake.core.admit import admit
 from services.intake.core.bring_in import bring_in
 from services.intake.core.outcome import Outcome, Reason, Refusal, Refused
 from services.intake.core.state import Case, Policies
-from services.kit import clock
 from services.kit.entities import Decision
 from services.kit.unit import Unit
 
@@ -152,7 +151,7 @@ class Desk:
 async def _locked(unit: Unit, wanted: set[UUID]) -> dict[UUID, Case]:
     entities = await unit.lock(wanted)
     if not wanted:
-        unit.clock = await clock.read(unit.conn)
+        await unit.look_at_the_clock()
     return {
         entity.id: Case.from_bytes(entity.state)
         for entity in entities.values()

@@ -6,10 +6,9 @@ after the commit.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -29,7 +28,6 @@ from services.kit.unit import Unit
 from services.kit.wire import record_hash
 
 _log = structlog.get_logger(__name__)
-_T = TypeVar("_T")
 
 
 class Batch:
@@ -56,14 +54,17 @@ class Batch:
 
     async def take(self, items: Sequence[Sorted]) -> None:
         """All steps, in order."""
-        self._bad += _only(items, Bad)
-        await self._take_sequenced(_only(items, Sequenced))
+        of: dict[type[Any], list[Any]] = defaultdict(list)
+        for item in items:
+            of[type(item)].append(item)
+        self._bad += of[Bad]
+        await self._take_sequenced(of[Sequenced])
         # What strangers say is decided after the streams, and is written after them too.
         await self._write_decided()
-        await self._take_strangers(_only(items, Stranger))
-        await hear_control(self.unit, self._streams, _only(items, Control))
+        await self._take_strangers(of[Stranger])
+        await hear_control(self.unit, self._streams, of[Control])
         await self._write()
-        await note_beats(self.unit.conn, self._streams, _only(items, Beat))
+        await note_beats(self.unit.conn, self._streams, of[Beat])
 
     async def _write_decided(self) -> None:
         if self._logic and self._decided:
@@ -105,7 +106,7 @@ class Batch:
         """Apply an item if it is its turn, and then what waited for it."""
         verdict = _verdict(entity, item)
         if verdict is Verdict.NEXT:
-            if self._apply(entity, item):
+            if self._apply(entity, item) and entity.parked:
                 self._drain(entity)
             return
         self.counts[verdict.value] += 1
@@ -141,15 +142,23 @@ class Batch:
         return True
 
     def _decide(self, logic: Logic, entity: Entity, item: Sequenced) -> None:
-        data = {**item.public, **(self._open(item.sealed, item.event.id) if item.sealed else {})}
-        event = self._reader.codec.read(item.event.type, data)
+        incoming = self._incoming(item)
         if item.topic == self._streams.inputs[0] or entity.partition is None:
             entity.partition = item.record.partition
-        incoming = _incoming(item, data, event, self.unit.real_now)
         decision = logic.on_event(entity, incoming, self.unit.now_for(entity))
         # The position counts as applied for the events that this decision emits (`after`).
-        entity.inputs[item.topic] = Position(item.event.sequence, item.hash)
-        self._decided.append(self.unit.apply(entity, decision, item.event.id))
+        entity.inputs[item.topic] = Position(incoming.sequence, item.hash)
+        self._decided.append(self.unit.apply(entity, decision, incoming.id))
+
+    def _incoming(self, item: Sequenced) -> Incoming:
+        event, data = item.event, item.public
+        if item.sealed:
+            data = data | self._open(item.sealed, event.id)
+        read = self._reader.codec.read(event.type, data)
+        return Incoming(
+            item.topic, item.record.partition, event.id, event.source, event.type, event.sequence,
+            event.recordedat, data, self.unit.real_now, read, item.after,
+        )  # fmt: skip
 
     def _open(self, sealed: Sealed, event_id: UUID) -> dict[str, Any]:
         plaintext = self.unit.sealer.open(sealed.subject, sealed.blob, event_id.bytes)
@@ -205,22 +214,6 @@ def _verdict(entity: Entity, item: Sequenced) -> Verdict:
     return judge(entity, item.topic, event.sequence, event.prevhash, item.hash, item.after)
 
 
-def _incoming(item: Sequenced, data: dict[str, Any], event: Any, real_now: datetime) -> Incoming:
-    return Incoming(
-        topic=item.topic,
-        partition=item.record.partition,
-        id=item.event.id,
-        source=item.event.source,
-        type=item.event.type,
-        sequence=item.event.sequence,
-        recordedat=item.event.recordedat,
-        data=data,
-        event=event,
-        real_now=real_now,
-        after=item.after,
-    )
-
-
 def _without_values(error: BaseException) -> str:
     """What is wrong without quoting what was said: details may be personal."""
     errors = getattr(error, "errors", None)
@@ -228,7 +221,3 @@ def _without_values(error: BaseException) -> str:
         return type(error).__name__
     found = errors(include_input=False, include_url=False, include_context=False)
     return "; ".join(f"{'.'.join(str(p) for p in e['loc'])}: {e['type']}" for e in found)[:500]
-
-
-def _only(items: Sequence[Sorted], kind: type[_T]) -> list[_T]:
-    return [item for item in items if isinstance(item, kind)]

@@ -6,6 +6,7 @@ signatures use `real`, never `domain`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
@@ -42,7 +43,11 @@ class Now:
 
 async def read(connection: _Fetches) -> Now:
     """The time now, as this database tells it."""
-    row = await connection.fetchrow(READ)
+    return of_row(await connection.fetchrow(READ))
+
+
+def of_row(row: Mapping[str, Any]) -> Now:
+    """The time that a row with the columns of `READ` tells."""
     real: datetime = row["real"]
     if row["origin"] is None:
         return Now(domain=real, real=real)

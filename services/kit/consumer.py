@@ -17,8 +17,10 @@ from services.kit.batch import Batch
 from services.kit.db import DATA_ERRORS, RETRYABLE_ERRORS
 from services.kit.entities import Logic
 from services.kit.foreign import ForeignLogic
+from services.kit.parting import apart, by_entity
 from services.kit.sorting import Bad, Beat, Reader, Sequenced, Sorted, Stranger, is_work, sort_all
 from services.kit.tidings import note_beats
+from services.kit.together import all_of
 from services.kit.unit import Entities
 from services.kit.wire import Record
 
@@ -43,7 +45,7 @@ class Consumer:
         Raises only what no retry can mend, or after `patience_s`.
         """
         items = sort_all(self.reader, records)
-        await self._with_retries(items)
+        await all_of(self._with_retries(part) for part in apart(items))
         return any(is_work(item) for item in items)
 
     async def _with_retries(self, items: Sequence[Sorted]) -> None:
@@ -63,7 +65,7 @@ class Consumer:
         try:
             await self._take(items)
         except DATA_ERRORS as error:
-            groups = _by_entity(items)
+            groups = by_entity(items)
             if len(groups) > 1:
                 _log.warning("batch_halved", error=type(error).__name__, entities=len(groups))
                 middle = len(groups) // 2
@@ -80,19 +82,11 @@ class Consumer:
         if len(beats) == len(items):  # all there is while nothing happens
             await note_beats(self.entities.db, self.entities.streams, beats)
             return
-        async with self.entities.transaction() as unit:
+        in_sequence = any(isinstance(item, Sequenced) for item in items)
+        async with self.entities.transaction(locks_first=in_sequence) as unit:
             batch = Batch(unit, self.entities.streams, self.reader, self.logic, self.foreign)
             await batch.take(items)
         batch.count()
-
-
-def _by_entity(items: Sequence[Sorted]) -> list[list[Sorted]]:
-    """Items grouped so that those of one entity stay together and in order."""
-    groups: dict[object, list[Sorted]] = {}
-    for number, item in enumerate(items):
-        key: object = item.entity if isinstance(item, Sequenced) else number
-        groups.setdefault(key, []).append(item)
-    return list(groups.values())
 
 
 def _condemned(item: Sorted, error: BaseException) -> Sorted:

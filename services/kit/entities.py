@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from services.kit.wire import Emittable
@@ -54,8 +55,7 @@ class Entity:
         return {topic: position.sequence for topic, position in streams.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What a core decided about one entity. `state` None leaves the document as it is.
 
     `held_until` (real time) takes the entity out of the timers' claim until its stream speaks
@@ -70,8 +70,7 @@ class Decision:
     effects: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Produced:
+class Produced(NamedTuple):
     """An event as it was numbered."""
 
     topic: str
@@ -82,8 +81,7 @@ class Produced:
     data: Emittable
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(NamedTuple):
     """A decision that was applied, with the events it produced."""
 
     entity: Entity
@@ -91,8 +89,7 @@ class Decided:
     produced: tuple[Produced, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """One message to decide about; `data` has public and unsealed private fields merged.
 
     `event` is what the codec read it as: checked, and of the newest version (None: foreign).
@@ -109,7 +106,7 @@ class Incoming:
     data: Mapping[str, Any]
     real_now: datetime
     event: Any = None
-    after: Mapping[str, int] = field(default_factory=dict)
+    after: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

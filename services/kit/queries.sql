@@ -25,30 +25,29 @@ SELECT id, subject, part, s1, h1, s2, h2, o1, p1, o2, p2, parked, state, last_at
 FROM entity WHERE wake_at <= $1 AND held_until IS NULL
 ORDER BY wake_at LIMIT $2 FOR UPDATE SKIP LOCKED
 
--- name: save
--- Write back every entity of a transaction at once, and wake the timers at commit.
-WITH saved AS (
-    UPDATE entity e SET subject = u.subject, part = u.part, s1 = u.s1, h1 = u.h1, s2 = u.s2,
-        h2 = u.h2, o1 = u.o1, p1 = u.p1, o2 = u.o2, p2 = u.p2, parked = u.parked, state = u.state,
-        last_at = u.last_at, wake_at = u.wake_at, known_at = u.known_at, held_until = u.held_until
-    FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::int[], $5::bytea[], $6::int[],
-        $7::bytea[], $8::int[], $9::bytea[], $10::int[], $11::bytea[], $12::int[], $13::bytea[],
-        $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[])
-        AS u(id, subject, part, s1, h1, s2, h2, o1, p1, o2, p2, parked, state, last_at, wake_at,
-            known_at, held_until)
-    WHERE e.id = u.id)
-SELECT pg_notify(current_schema() || '_wake', '')
-
--- name: append
--- Append events to the log and queue them for the relay, woken at commit. Positions are drawn in
--- the order of the arrays, under the entities' locks.
+-- name: write
+-- All that a transaction leaves, at once: its events go to the log and are queued for the relay,
+-- every entity is written back. Positions are drawn in the order of the arrays, under the entities'
+-- locks. Relay and timers are woken at commit.
 WITH appended AS (
     INSERT INTO log (pos, at, topic, entity, seq, id, type, after, recordedat, prevhash, value)
     SELECT nextval('pos'), $1, u.* FROM unnest($2::text[], $3::uuid[], $4::int[], $5::uuid[],
         $6::text[], $7::text[], $8::timestamptz[], $9::bytea[], $10::bytea[]) AS u
     RETURNING pos, at),
-queued AS (INSERT INTO unpublished (pos, at) SELECT pos, at FROM appended)
-SELECT pg_notify(current_schema() || '_unpublished', '')
+queued AS (INSERT INTO unpublished (pos, at) SELECT pos, at FROM appended),
+saved AS (
+    UPDATE entity e SET subject = u.subject, part = u.part, s1 = u.s1, h1 = u.h1, s2 = u.s2,
+        h2 = u.h2, o1 = u.o1, p1 = u.p1, o2 = u.o2, p2 = u.p2, parked = u.parked, state = u.state,
+        last_at = u.last_at, wake_at = u.wake_at, known_at = u.known_at, held_until = u.held_until
+    FROM unnest($11::uuid[], $12::uuid[], $13::smallint[], $14::int[], $15::bytea[], $16::int[],
+        $17::bytea[], $18::int[], $19::bytea[], $20::int[], $21::bytea[], $22::int[], $23::bytea[],
+        $24::timestamptz[], $25::timestamptz[], $26::timestamptz[], $27::timestamptz[])
+        AS u(id, subject, part, s1, h1, s2, h2, o1, p1, o2, p2, parked, state, last_at, wake_at,
+            known_at, held_until)
+    WHERE e.id = u.id)
+SELECT pg_notify(current_schema() || woken.channel, '')
+FROM (VALUES ('_unpublished', cardinality($2)), ('_wake', cardinality($11))) AS woken(channel, rows)
+WHERE woken.rows > 0
 
 -- name: notify
 -- Wake whoever listens, at commit.
@@ -129,8 +128,10 @@ SELECT pos, at, topic, entity, seq, id, type, after, recordedat, prevhash, value
 WHERE at BETWEEN $1 AND $2 AND pos = ANY($3::bigint[]) ORDER BY pos
 
 -- name: published
--- Positions that the broker has acknowledged.
-DELETE FROM unpublished WHERE pos = ANY($1::bigint[])
+-- Positions that the broker has acknowledged. Not durable at once: what a crash brings back is
+-- published again, and its readers drop it.
+WITH lazily AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+DELETE FROM unpublished USING lazily WHERE pos = ANY($1::bigint[])
 
 -- name: stop_sending
 -- An event that can never be sent: all positions of its entity leave the queue, and are named.
@@ -141,9 +142,12 @@ INSERT INTO stopped (pos, at, entity, reason) SELECT pos, at, $1, $2 FROM moved 
 
 -- name: oldest_transaction
 -- First half of the heartbeat instant: this service's sessions (a role sees its own). Read first.
+-- With the time as `clock` reads it.
 SELECT least(clock_timestamp(), (SELECT min(xact_start) FROM pg_stat_activity
     WHERE datname = current_database() AND usename = current_user
-    AND pid <> pg_backend_pid() AND backend_type = 'client backend')) AS t
+    AND pid <> pg_backend_pid() AND backend_type = 'client backend')) AS t,
+    clock_timestamp() AS real, c.origin, c.speed, c."offset", c.moved_at
+FROM (SELECT 1) one LEFT JOIN simulated_clock c ON true
 
 -- name: oldest_unpublished
 -- Second half of the heartbeat instant, with the cases whose sending is stopped. Read second.
@@ -152,7 +156,10 @@ SELECT (SELECT min(at) FROM unpublished) AS t,
 
 -- name: lease
 -- Take or keep a lease, in real time. Answers, if it is ours, the broker we published to last time.
-INSERT INTO lease (name, owner, until) VALUES ($1, $2, clock_timestamp() + $3::interval)
+-- Not durable at once: after a crash of the database whoever asks first has it.
+WITH lazily AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+INSERT INTO lease (name, owner, until)
+SELECT $1, $2, clock_timestamp() + $3::interval FROM lazily
 ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until
 WHERE lease.until < clock_timestamp() OR lease.owner = excluded.owner
 RETURNING (SELECT id FROM cluster) AS cluster
@@ -210,9 +217,12 @@ SELECT (SELECT count(*) FROM unpublished) AS unpublished,
     (SELECT min(wake_at) FROM entity WHERE wake_at IS NOT NULL AND held_until IS NULL) AS next_due
 
 -- name: oldest_due
--- The earliest wake-up, for the timers' sleep, and whether somebody's grace is over.
+-- The earliest wake-up, for the timers' sleep, and whether somebody's grace is over; with the time as
+-- `clock` reads it.
 SELECT (SELECT min(wake_at) FROM entity WHERE wake_at IS NOT NULL AND held_until IS NULL) AS at,
-    EXISTS (SELECT FROM entity WHERE held_until <= clock_timestamp()) AS grace_over
+    EXISTS (SELECT FROM entity WHERE held_until <= clock_timestamp()) AS grace_over,
+    clock_timestamp() AS real, c.origin, c.speed, c."offset", c.moved_at
+FROM (SELECT 1) one LEFT JOIN simulated_clock c ON true
 
 -- name: honesty
 -- What the metrics say about this service's health.

@@ -7,6 +7,7 @@ relays at once only make duplicates on the wire, which every reader's gap rule d
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -16,7 +17,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from services.kit import telemetry
+from services.kit import clock, telemetry
 from services.kit.foreign import NAMESPACE
 from services.kit.ids import derive
 from services.kit.unit import QUERIES, Entities
@@ -57,23 +58,36 @@ class Relay:
         self._owner = owner
         self._readers = readers
         self._beat_at = float("-inf")
+        self._leased_at = float("-inf")
+        self._cluster: str | None = None
         self.published = 0
 
     async def step(self) -> float:
         """Publish one batch, beat when it is time; answers the seconds to rest."""
-        lease = await self._entities.db.fetchrow(QUERIES["lease"], "relay", self._owner, _LEASE)
-        if lease is None:
+        if not await self._has_lease():
             telemetry.HEARTBEAT_BEHIND.set(0)
             return _LEASE.total_seconds() / 3
-        await self._notice_another_broker(lease["cluster"])
+        await self._notice_another_broker()
         rows = await self._next_rows()
         if rows:
             await self._publish(rows)
         rest_s = await self._beat_if_due()
         return 0 if len(rows) == _BATCH else rest_s
 
+    async def _has_lease(self) -> bool:
+        """Whether we may publish; asked in the database only when a third of the lease is over."""
+        if monotonic() - self._leased_at < _LEASE.total_seconds() / 3:
+            return True
+        asked_at = monotonic()
+        row = await self._entities.db.fetchrow(QUERIES["lease"], "relay", self._owner, _LEASE)
+        if row is None:
+            return False
+        self._leased_at, self._cluster = asked_at, row["cluster"]
+        return True
+
     async def resign(self) -> None:
         """Give the lease up, so that another replica need not wait."""
+        self._leased_at = float("-inf")
         await self._entities.db.execute(QUERIES["release_lease"], "relay", self._owner)
 
     async def _next_rows(self) -> list[asyncpg.Record]:
@@ -96,8 +110,7 @@ class Relay:
                 failed_entities.add(row["entity"])
         await self._entities.db.execute(QUERIES["published"], sent)
         self.published += len(sent)
-        for topic in {row["topic"] for row in rows}:
-            count = sum(1 for row in rows if row["topic"] == topic)
+        for topic, count in Counter(row["topic"] for row in rows).items():
             telemetry.PUBLISHED.labels(topic=topic).inc(count)
         await self._after_errors(rows, errors)
 
@@ -136,8 +149,7 @@ class Relay:
         if since_s < _HEARTBEAT_S:
             return max(0.01, _HEARTBEAT_S - since_s)
         self._beat_at = monotonic()
-        now = await self._entities.now()
-        t, stopped = await self._complete_before()
+        t, stopped, now = await self._complete_before()
         telemetry.HEARTBEAT_BEHIND.set((now.real - t).total_seconds())
         # Together, so that they share a request.
         topics = self._entities.streams.outputs
@@ -161,23 +173,28 @@ class Relay:
         )  # fmt: skip
         await self._outlet.to_every_partition(topic, codec.headers(event), event.value)
 
-    async def _complete_before(self) -> tuple[datetime, list[UUID]]:
-        """T and the stopped cases. Two statements in this order, or a commit could slip between."""
+    async def _complete_before(self) -> tuple[datetime, list[UUID], clock.Now]:
+        """T, the stopped cases, and the time.
+
+        Two statements in this order, or a commit could slip between.
+        """
         db = self._entities.db
         first = await db.fetchrow(QUERIES["oldest_transaction"])
         second = await db.fetchrow(QUERIES["oldest_unpublished"])
         if first is None or second is None:
             raise RuntimeError("the database gave no time")
-        return min(first["t"], second["t"] or first["t"]), second["stopped"]
+        t = min(first["t"], second["t"] or first["t"])
+        return t, second["stopped"], clock.of_row(first)
 
-    async def _notice_another_broker(self, known: str | None) -> None:
+    async def _notice_another_broker(self) -> None:
         """The embedded broker forgets everything on restart, and has a fresh id each start."""
         current = await self._outlet.cluster_id()
-        lost = list(self._readers) if known not in (None, current) else self._outlet.went_back()
-        for topic in lost:
+        another = self._cluster not in (None, current)
+        for topic in list(self._readers) if another else self._outlet.went_back():
             await self.republish(topic)
-        if known != current:
+        if self._cluster != current:
             await self._entities.db.execute(QUERIES["remember_cluster"], current)
+            self._cluster = current
 
     async def republish(self, topic: str) -> None:
         """Queue a topic again from the last point that every reader of it has confirmed."""

@@ -14,6 +14,9 @@ from services.kit.sealing import Sealer
 
 _COLUMNS = (("s1", "h1"), ("s2", "h2"))
 _OUT_COLUMNS = (("o1", "p1"), ("o2", "p2"))
+_NOWHERE = Position()
+WIDTH = 17
+"""How many columns `to_row` gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +56,19 @@ def to_entity(row: Mapping[str, Any], streams: Streams, sealer: Sealer) -> Entit
 
 def to_row(entity: Entity, streams: Streams, sealer: Sealer) -> tuple[Any, ...]:
     """The columns of statement `save`; the document is sealed under the subject's key."""
-    ins = [entity.inputs.get(topic, Position()) for topic in streams.inputs]
-    outs = [entity.outputs.get(topic, Position()) for topic in streams.outputs]
-    positions = [
-        part
-        for group in (ins, outs)
-        for position in [*group, Position(), Position()][:2]
-        for part in (position.sequence, position.hash)
-    ]
     return (
-        entity.id, entity.subject, entity.partition, *positions, entity.parked,
-        _sealed_state(entity, sealer), entity.last_at, entity.wake_at, entity.known_at,
-        entity.held_until,
+        entity.id, entity.subject, entity.partition,
+        *_two(entity.inputs, streams.inputs), *_two(entity.outputs, streams.outputs),
+        entity.parked, _sealed_state(entity, sealer), entity.last_at, entity.wake_at,
+        entity.known_at, entity.held_until,
     )  # fmt: skip
+
+
+def _two(positions: Mapping[str, Position], topics: Sequence[str]) -> tuple[int, bytes, int, bytes]:
+    """Sequence and hash on the one or two streams there are."""
+    first = positions.get(topics[0], _NOWHERE) if topics else _NOWHERE
+    second = positions.get(topics[1], _NOWHERE) if len(topics) > 1 else _NOWHERE
+    return first.sequence, first.hash, second.sequence, second.hash
 
 
 def _sealed_state(entity: Entity, sealer: Sealer) -> bytes | None:
@@ -76,6 +79,6 @@ def _sealed_state(entity: Entity, sealer: Sealer) -> bytes | None:
     return sealer.seal(entity.subject, entity.state, entity.id.bytes)
 
 
-def columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    """Rows turned into the arrays of an UNNEST."""
-    return [list(column) for column in zip(*rows, strict=True)]
+def columns(rows: Sequence[tuple[Any, ...]], width: int = 0) -> list[list[Any]]:
+    """Rows turned into the arrays of an UNNEST; so many empty ones where there is no row."""
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * width

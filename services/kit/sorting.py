@@ -10,23 +10,21 @@ import binascii
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.kit import ids
 from services.kit.wire import Codec, Confirmation, Event, Foreign, Record, Resend
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(NamedTuple):
     """The sealed half of a value: whose key, and the blob."""
 
     subject: UUID
     blob: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Sequenced:
+class Sequenced(NamedTuple):
     """An event of an entity's stream."""
 
     record: Record

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -21,24 +20,21 @@ from services.kit import clock
 from services.kit.db import Database
 from services.kit.entities import Decided, Decision, Entity, Position, Produced
 from services.kit.ids import derive
-from services.kit.rows import Streams, columns, to_entity, to_row
+from services.kit.rows import WIDTH, Streams, columns, to_entity, to_row
 from services.kit.sealing import Sealer
 from services.kit.sql import Queries
 from services.kit.wire import Codec, Emittable
 
 QUERIES = Queries(Path(__file__).with_name("queries.sql"))
+_EVENT_WIDTH = 9
 
 
-@dataclass(slots=True)
-class _Pending:
+class _Pending(NamedTuple):
+    """An event to be written; `entity` is None where it belongs to no stream."""
+
     entity: Entity | None
-    topic: str
-    id: UUID
-    type: str
-    sequence: int
     after: str
-    recordedat: datetime
-    data: Emittable
+    event: Produced
 
 
 class Unit:
@@ -47,19 +43,30 @@ class Unit:
     def __init__(
         self,
         conn: asyncpg.Connection,
-        now: clock.Now,
+        now: clock.Now | None,
         streams: Streams,
         codec: Codec,
         sealer: Sealer,
     ) -> None:
         self.conn = conn
-        self.clock = now
+        self._clock = now
         self.entities: dict[UUID, Entity] = {}
         self.sealer = sealer
         self._streams = streams
         self._codec = codec
         self._pending: list[_Pending] = []
         self._changed: dict[UUID, Entity] = {}
+
+    @property
+    def clock(self) -> clock.Now:
+        """The time as it was read after the last lock."""
+        if self._clock is None:
+            raise AssertionError("nothing was locked, and no time was read")
+        return self._clock
+
+    async def look_at_the_clock(self) -> None:
+        """Read the time anew: whoever has locked rows by a statement of their own must."""
+        self._clock = await clock.read(self.conn)
 
     @property
     def now(self) -> datetime:
@@ -83,7 +90,7 @@ class Unit:
             if create:
                 await self.conn.execute(QUERIES["stub"], wanted)
             await self.adopt(await self.conn.fetch(QUERIES["lock"], wanted))
-            self.clock = await clock.read(self.conn)
+            await self.look_at_the_clock()
         return {id: self.entities[id] for id in named if id in self.entities}
 
     async def adopt(self, rows: Sequence[asyncpg.Record]) -> list[Entity]:
@@ -103,9 +110,7 @@ class Unit:
         entity.wake_at = decision.wake_at
         entity.held_until = decision.held_until
         entity.last_at = now
-        produced = tuple(
-            self._number(entity, topic, data, trigger_id, now) for topic, data in decision.events
-        )
+        produced = self._number(entity, decision.events, trigger_id, now)
         self.touch(entity)
         return Decided(entity, decision, produced)
 
@@ -115,22 +120,30 @@ class Unit:
 
     def emit_loose(self, topic: str, data: Emittable, id: UUID) -> None:
         """An event that belongs to no entity's stream (sequence 0, no chain)."""
-        self._pending.append(_Pending(None, topic, id, data.type_name(), 0, "", self.now, data))
+        event = Produced(topic, id, data.type_name(), 0, self.now, data)
+        self._pending.append(_Pending(None, "", event))
 
     def _number(
-        self, entity: Entity, topic: str, data: Emittable, trigger_id: UUID, now: datetime
-    ) -> Produced:
-        position = entity.outputs[topic]
-        position.sequence += 1
-        event_id = derive(trigger_id, f"{topic}:{position.sequence}")
+        self,
+        entity: Entity,
+        events: Sequence[tuple[str, Emittable]],
+        trigger_id: UUID,
+        now: datetime,
+    ) -> tuple[Produced, ...]:
+        if not events:
+            return ()
         after = self._codec.format_after(
             {name: input_.sequence for name, input_ in entity.inputs.items()}
         )
-        kind = data.type_name()
-        self._pending.append(
-            _Pending(entity, topic, event_id, kind, position.sequence, after, now, data)
-        )
-        return Produced(topic, event_id, kind, position.sequence, now, data)
+        produced = []
+        for topic, data in events:
+            position = entity.outputs[topic]
+            position.sequence += 1
+            event_id = derive(trigger_id, f"{topic}:{position.sequence}")
+            event = Produced(topic, event_id, data.type_name(), position.sequence, now, data)
+            self._pending.append(_Pending(entity, after, event))
+            produced.append(event)
+        return tuple(produced)
 
     async def flush(self) -> None:
         """Write the log and every entity that changed. Called once, before the commit."""
@@ -139,33 +152,33 @@ class Unit:
         # All is sealed before anything is awaited: the keys are at hand now.
         events = [self._seal(pending) for pending in self._pending]
         changed = self._rows()
-        if events:
-            await self.conn.execute(QUERIES["append"], self.real_now, *columns(events))
-        if changed:
-            await self.conn.execute(QUERIES["save"], *columns(changed))
+        if events or changed:
+            arrays = (*columns(events, _EVENT_WIDTH), *columns(changed, WIDTH))
+            await self.conn.execute(QUERIES["write"], self.real_now, *arrays)
 
     def _seal(self, pending: _Pending) -> tuple[Any, ...]:
-        entity = pending.entity
-        value = self._value(entity, pending)
-        position = entity.outputs[pending.topic] if entity else Position()
-        event = self._codec.make(
-            pending.id, self._streams.source, pending.type, entity.id if entity else None,
-            pending.sequence, pending.after, pending.recordedat, position.hash, value,
-        )  # fmt: skip
-        prevhash, position.hash = position.hash, event.digest()
-        return (
-            pending.topic, event.subject, event.sequence, event.id, event.type, event.after,
+        entity, after, event = pending
+        value = self._value(entity, event)
+        position = entity.outputs[event.topic] if entity else Position()
+        subject, prevhash = (entity.id if entity else None), position.hash
+        made = self._codec.make(
+            event.id, self._streams.source, event.type, subject, event.sequence, after,
             event.recordedat, prevhash, value,
         )  # fmt: skip
+        position.hash = made.digest()
+        return (
+            event.topic, subject, event.sequence, event.id, event.type, after, event.recordedat,
+            prevhash, value,
+        )  # fmt: skip
 
-    def _value(self, entity: Entity | None, pending: _Pending) -> bytes:
+    def _value(self, entity: Entity | None, event: Produced) -> bytes:
         """The public half, with the private one sealed where there is one."""
-        public, private = pending.data.halves()
+        public, private = event.data.halves()
         if entity is None or private is None:
             return public
         if entity.subject is None:
             raise ValueError("private fields need a data subject")
-        blob = self.sealer.seal(entity.subject, private, pending.id.bytes)
+        blob = self.sealer.seal(entity.subject, private, event.id.bytes)
         return public if blob is None else self._codec.sealed_value(public, entity.subject, blob)
 
     def _rows(self) -> list[tuple[Any, ...]]:
@@ -183,10 +196,14 @@ class Entities:
         self.sealer = sealer
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Unit]:
-        """A unit of work: flushed and committed at the end, rolled back on any exception."""
+    async def transaction(self, *, locks_first: bool = False) -> AsyncIterator[Unit]:
+        """A unit of work: flushed and committed at the end, rolled back on any exception.
+
+        One that `locks_first` reads no time before, since `lock` does.
+        """
         async with self.db.transaction() as conn:
-            unit = Unit(conn, await clock.read(conn), self.streams, self.codec, self.sealer)
+            now = None if locks_first else await clock.read(conn)
+            unit = Unit(conn, now, self.streams, self.codec, self.sealer)
             yield unit
             await unit.flush()
 

@@ -136,7 +136,7 @@ async def test_a_broker_with_another_id_gets_what_was_not_confirmed(
         await writer.db.execute(
             "INSERT INTO confirmed VALUES ('escalation', 'cases', $1)", confirmed
         )
-        await relay.step()
+        await Relay(writer, outlet, "me", READERS).step()
         found = await read_all(broker, prefix + "cases", 3)
         cases = [case for kind, case in found if "heartbeat" not in kind]
         assert sorted(cases) == sorted([str(old), str(new), str(new)])
