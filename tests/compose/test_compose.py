@@ -76,9 +76,8 @@ async def by_kafka(containers: Containers, number: str) -> None:
                 async with backend(containers.desk_stack) as producer:
                     await send_report(containers.desk_stack, producer, number, body)
             except KafkaError:
-                await asyncio.sleep(0.2)
-            else:
-                return
+                continue
+            return
 
 
 async def reported(containers: Containers, desk: Desk, ledger: Ledger, what: str) -> None:
@@ -213,7 +212,12 @@ async def test_a_killed_container_comes_back_and_nothing_is_lost(
     if service == "maildev":
         await told(containers, list(ledger.made))
     before = asyncio.create_task(reported(containers, desk, ledger, service))
-    await asyncio.sleep(0)  # the report is begun; when it arrives is chance, and so it should be
+
+    async def begun() -> bool:
+        return bool(ledger.numbers(service))
+
+    # Whether it has arrived when the container dies is chance, and so it should be.
+    await until(begun)
     await containers.kill(service)
     assert not (await containers.state(service))["State"]["Running"]
     during = asyncio.create_task(reported(containers, desk, ledger, service))
