@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
@@ -17,7 +18,7 @@ from services.kit.sealing import Sealer, UnsealError
 from services.kit.settings import Settings
 from services.packs import InvalidFileError
 
-UNUSABLE: tuple[type[BaseException], ...] = (ValueError, *UNREACHABLE)
+UNUSABLE: tuple[type[BaseException], ...] = (ValueError, asyncpg.PostgresError, *UNREACHABLE)
 
 
 class Verdict(StrEnum):

@@ -102,6 +102,16 @@ async def test_doctor_looks_whether_roster_and_packs_fit(
     assert f"BAD  roster: {file}:1: agents.0.name: Field required" in examined.output
 
 
+def test_doctor_finds_a_wrong_password(
+    environment: pytest.MonkeyPatch, dsns: dict[str, str]
+) -> None:
+    environment.setenv("RECOURSE_DATABASE_DSN", dsns["intake"].replace(":secret@", ":guessed@"))
+    examined = recourse("doctor", "intake")
+    assert examined.exit_code == 1
+    assert "BAD  database: InvalidPasswordError" in examined.output
+    assert "guessed" not in examined.output
+
+
 @pytest.mark.parametrize("command", ["migrate", "doctor", "run"])
 def test_missing_settings_are_named(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DATABASE_DSN", "KEYS_DSN", "MASTER_KEY", "KAFKA_BOOTSTRAP"):
