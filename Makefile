@@ -61,10 +61,13 @@ bench: setup ## Measure, each number beside its baseline
 	@$(PIP) install --require-hashes -r benchmarks/requirements.lock
 	$(BIN)/python -m benchmarks --kafka $(KAFKA)
 
+chaos: setup ## Hurt the running stack and judge it (SCENARIO=, FOR= seconds, SEED=, KAFKA=apache)
+	$(BIN)/python -m tests.chaos --scenario $(or $(SCENARIO),mixed) --kafka $(KAFKA) $(if $(FOR),--for $(FOR)) $(if $(SEED),--seed $(SEED)) $(CHAOS)
+
 hooks: setup ## Install the git hooks
 	$(BIN)/pre-commit install
 
 clean: ## Forget the local stack's state (not the environment)
 	rm -rf var
 
-.PHONY: help setup demo up test compose-up compose-down compose-test lint check format goldens bench hooks clean
+.PHONY: help setup demo up test compose-up compose-down compose-test lint check format goldens bench chaos hooks clean

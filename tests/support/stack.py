@@ -97,7 +97,7 @@ class RunningStack:
         """The JSON that `recourse ...` prints about this stack."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "services.cli", *arguments, "--state", str(self.state)),
-            env=_environment(),
+            env=environment(),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
@@ -127,21 +127,22 @@ async def recourse_up(clock: str | None = START) -> AsyncIterator[RunningStack]:
         with (state / "up.log").open("wb") as complaints:
             process = await asyncio.create_subprocess_exec(
                 *_command(state, clock),
-                env=_environment(),
+                env=environment(),
                 stdout=asyncio.subprocess.PIPE,
                 stderr=complaints,
             )
             try:
-                async with _described(process, state) as stack:
+                async with described(process, state) as stack:
                     yield stack
             finally:
-                await _stop(process, state)
+                await stop(process, state)
 
 
 @asynccontextmanager
-async def _described(
+async def described(
     process: asyncio.subprocess.Process, state: Path
 ) -> AsyncIterator[RunningStack]:
+    """What a starting stack says of itself, once it is ready."""
     assert process.stdout is not None
     line = await asyncio.wait_for(process.stdout.readline(), _START_S)
     assert line, f"the stack did not start:\n{_log(state)}"
@@ -152,7 +153,8 @@ async def _described(
         )
 
 
-async def _stop(process: asyncio.subprocess.Process, state: Path) -> None:
+async def stop(process: asyncio.subprocess.Process, state: Path) -> None:
+    """End a stack in its ordinary way, which must go well."""
     if process.returncode is None:
         process.send_signal(signal.SIGTERM)
     try:
@@ -173,7 +175,7 @@ def _command(state: Path, clock: str | None) -> list[str]:
     ]
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Nothing of ours that could configure the stack."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("RECOURSE_")}
     return {**kept, "PYTHONPATH": str(ROOT)}
