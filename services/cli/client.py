@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Never
+from urllib.parse import urlencode
 
 import typer
 
@@ -40,6 +41,17 @@ def call(method: str, url: str) -> Any:
     if answer.is_error:
         fail(problem_text(answer))
     return answer.json()
+
+
+def every(url: str) -> list[dict[str, Any]]:
+    """A list that comes in pages, whole: each page follows the last item of the one before."""
+    found: list[dict[str, Any]] = []
+    page = call("GET", url)
+    while page:
+        found += page
+        last = urlencode({"after_at": page[-1]["at"], "after_hash": page[-1]["hash"]})
+        page = call("GET", f"{url}?{last}")
+    return found
 
 
 def fail(text: str, code: int = 1) -> Never:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from services.cli.client import address, call, fail, show
+from services.cli.client import address, call, every, fail, show
 from services.local.state import DEFAULT_STATE
 
 
@@ -40,7 +40,7 @@ def list_dead_letters(
     service: ServiceName, url: Url = None, state: State = DEFAULT_STATE, as_json: AsJson = False
 ) -> None:
     """List those that nobody has settled, newest first."""
-    letters = call("GET", f"{address(service, url, state)}/internal/dead-letters")
+    letters = every(f"{address(service, url, state)}/internal/dead-letters")
     _rows(letters, ("hash", "topic", "reason", "detail", "case_id", "sequence", "at"), as_json)
 
 
@@ -71,7 +71,7 @@ def list_parked(
     service: ServiceName, url: Url = None, state: State = DEFAULT_STATE, as_json: AsJson = False
 ) -> None:
     """List parked records, the longest waiting first."""
-    records = call("GET", f"{address(service, url, state)}/internal/parked")
+    records = every(f"{address(service, url, state)}/internal/parked")
     _rows(records, ("case_id", "topic", "sequence", "reason", "at"), as_json)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -39,14 +40,22 @@ class Clinic:
         self._logic = logic
         self._foreign = foreign
 
-    async def dead_letters(self) -> list[dict[str, Any]]:
-        """Those that nobody has settled, newest first (at most 1,000)."""
-        rows = await self._entities.db.fetch(QUERIES["dead_letters"], None, _LIMIT)
-        return [_public(row) for row in rows if row["settled"] is None]
+    async def dead_letters(
+        self, after_at: datetime | None = None, after_hash: str = ""
+    ) -> list[dict[str, Any]]:
+        """A page of those that nobody has settled, newest first; the next follows its last one."""
+        rows = await self._entities.db.fetch(
+            QUERIES["dead_letters"], after_at, _unhex(after_hash), _LIMIT
+        )
+        return [_public(row) for row in rows]
 
-    async def parked(self) -> list[dict[str, Any]]:
-        """Parked records, the longest waiting first (at most 1,000)."""
-        rows = await self._entities.db.fetch(QUERIES["parked_list"], _LIMIT)
+    async def parked(
+        self, after_at: datetime | None = None, after_hash: str = ""
+    ) -> list[dict[str, Any]]:
+        """A page of parked records, the longest waiting first; the next follows its last one."""
+        rows = await self._entities.db.fetch(
+            QUERIES["parked_list"], after_at, _unhex(after_hash), _LIMIT
+        )
         return [
             {
                 "case_id": str(row["entity"]),

@@ -233,9 +233,10 @@ SELECT (SELECT count(*) FROM entity WHERE parked > 0) AS parked,
     (SELECT count(*) FROM entity WHERE held_until IS NOT NULL) AS held
 
 -- name: dead_letters
--- Dead letters, newest first.
-SELECT hash, entity, topic, part, offset_, seq, reason, detail, at, settled FROM dead_letter
-WHERE ($1::text IS NULL OR settled IS NOT DISTINCT FROM $1) ORDER BY at DESC LIMIT $2
+-- Dead letters that nobody has settled, newest first, from the one named on.
+SELECT hash, entity, topic, part, offset_, seq, reason, detail, at FROM dead_letter
+WHERE settled IS NULL AND ($1::timestamptz IS NULL OR (at, hash) < ($1, $2::bytea))
+ORDER BY at DESC, hash DESC LIMIT $3
 
 -- name: dead_letter
 -- One dead letter with its bytes (sealed), locked.
@@ -247,8 +248,10 @@ WHERE hash = $1 FOR UPDATE
 UPDATE dead_letter SET settled = $2, settled_at = clock_timestamp() WHERE hash = $1
 
 -- name: parked_list
--- Parked records by case.
-SELECT entity, topic, seq, hash, reason, at FROM parked ORDER BY at LIMIT $1
+-- Parked records, the longest waiting first, from the one named on.
+SELECT entity, topic, seq, hash, reason, at FROM parked
+WHERE $1::timestamptz IS NULL OR (at, hash) > ($1, $2::bytea)
+ORDER BY at, hash LIMIT $3
 
 -- name: claim_key
 -- Claim an idempotency key before the work; waits for whoever claims it at the same time.

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
 async def test_twenty_kills_and_no_violation() -> None:
     with tempfile.TemporaryDirectory(prefix="ch", ignore_cleanup_errors=True) as folder:
-        options = Options(Path(folder), seed=20, seconds=30, kafka=KAFKA, kills=20)
+        options = Options(Path(folder), seed=20, seconds=20, kafka=KAFKA, kills=20)
         result = await kills(options)
         said = closing_line("kills", options.seed, result)
         if result.violations:

@@ -14,11 +14,19 @@ from typing import Any
 
 from tests.chaos.options import Options
 from tests.chaos.report import Result, closing_line, keep, show
+from tests.chaos.scenarios.broker import broker
 from tests.chaos.scenarios.mixed import kills, mixed
+from tests.chaos.scenarios.poison import poison
+from tests.chaos.scenarios.postgres import postgres
+from tests.chaos.scenarios.restore import restore
 
 SCENARIOS: dict[str, Callable[[Options], Coroutine[Any, Any, Result]]] = {
     "mixed": mixed,
     "kills": kills,
+    "broker": broker,
+    "postgres": postgres,
+    "poison": poison,
+    "restore": restore,
 }
 
 

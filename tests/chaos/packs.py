@@ -30,7 +30,11 @@ _ACTION_S = {"answer_within": 10, "expires_after": 30}
 
 
 def write_pack(folder: Path, budgets: Mapping[str, Mapping[str, int]], webhook: str) -> Path:
-    """The pack in a folder of its own, with the groups' webhook."""
+    """The pack in a folder of its own, with the groups' webhook.
+
+    Where cases are many and patient, customers are told in the app only: the mailbox is one Python
+    process on the same two cores.
+    """
     pack = yaml.safe_load((DEFAULT_PACK / "pack.yaml").read_text())
     pack["name"] = "chaos"
     for lane, clocks in budgets.items():
@@ -46,6 +50,8 @@ def write_pack(folder: Path, budgets: Mapping[str, Mapping[str, int]], webhook: 
     for group in pack["groups"].values():
         group["webhook"] = webhook
     pack["notify"]["group"] = ["email", "webhook"]
+    if budgets is PATIENT:
+        pack["notify"]["customer"] = ["in_app"]
     target = folder / "chaos-pack"
     target.mkdir(exist_ok=True)
     (target / "pack.yaml").write_text(yaml.safe_dump(pack, allow_unicode=True, sort_keys=False))

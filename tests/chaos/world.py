@@ -16,6 +16,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import httpx
@@ -54,6 +55,26 @@ class World:
     jumped_s: float = 0.0
     stands_at: float | None = None
     spans: list[Span] = field(default_factory=list)
+
+    @property
+    def services(self) -> Mapping[str, str]:
+        """The address of each service, without the front."""
+        described: Mapping[str, Any] = json.loads((self.stack.state / "stack.json").read_text())
+        addresses: Mapping[str, str] = described["services"]
+        return addresses
+
+    async def every(self, service: str, path: str) -> list[dict[str, Any]]:
+        """A list that a service shows to those who run it, page after page."""
+        found: list[dict[str, Any]] = []
+        last: dict[str, str] = {}
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+            while True:
+                answer = await client.get(self.services[service] + path, params=last)
+                assert answer.status_code == 200, answer.text
+                if not answer.json():
+                    return found
+                found += answer.json()
+                last = {"after_at": found[-1]["at"], "after_hash": found[-1]["hash"]}
 
     @property
     def client(self) -> httpx.AsyncClient:

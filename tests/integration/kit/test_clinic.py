@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import uuid
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -55,3 +58,33 @@ async def test_an_unknown_letter_is_not_found(dsns: dict[str, str]) -> None:
     async with kit.entities(dsns, kit.READER) as reader:
         with pytest.raises(NotFound):
             await clinic_of(reader, kit.Memory()).show("00")
+
+
+async def test_lists_have_no_end_that_nobody_named(dsns: dict[str, str]) -> None:
+    """A thousand settled ones hid all others; what lay beyond a thousand was never shown."""
+    async with kit.entities(dsns, kit.READER) as reader:
+        await reader.db.execute(
+            "INSERT INTO dead_letter (hash, topic, part, offset_, reason, raw, at, settled)"
+            " SELECT int4send(n), 'reports', 0, n, 'not_json', '', now() + n * interval '1 us',"
+            " CASE WHEN n > 2300 THEN 'skipped' END FROM generate_series(1, 3400) AS n"
+        )
+        await reader.db.execute(
+            "INSERT INTO parked (entity, topic, seq, hash, reason, part, raw, at)"
+            " SELECT $1, 'cases', n, int4send(n), 'gap', 0, '', now()"
+            " FROM generate_series(1, 2300) AS n",
+            uuid.uuid4(),
+        )
+        clinic = clinic_of(reader, kit.Memory())
+        letters = await _every(clinic.dead_letters)
+        parked = await _every(clinic.parked)
+    assert [letter["offset"] for letter in letters] == list(range(2300, 0, -1))
+    assert [record["sequence"] for record in parked] == list(range(1, 2301))
+
+
+async def _every(page_after: Callable[..., Awaitable[list[dict[str, Any]]]]) -> list[Any]:
+    found: list[Any] = []
+    page = await page_after()
+    while page:
+        found += page
+        page = await page_after(datetime.fromisoformat(page[-1]["at"]), page[-1]["hash"])
+    return found
