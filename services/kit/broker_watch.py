@@ -16,6 +16,24 @@ _log = structlog.get_logger(__name__)
 _SILENT_S = 60.0
 
 
+class Stillness:
+    """Whether what is watched has stood still for too long; begins with the first look. Pure."""
+
+    def __init__(self, longest_s: float) -> None:
+        self._longest_s = longest_s
+        self._seen: object = None
+        self._moved_at: float | None = None
+
+    def too_long(self, now: float, seen: object, well: bool = False) -> bool:
+        """Look at an instant; once it was too long, the wait begins anew."""
+        if self._moved_at is None or seen != self._seen or well:
+            self._seen, self._moved_at = seen, now
+        elif now - self._moved_at > self._longest_s:
+            self._moved_at = now
+            return True
+        return False
+
+
 class BrokerWatch:
     """Notices a broker that forgot everything, and a consumer that stopped fetching."""
 
@@ -23,8 +41,7 @@ class BrokerWatch:
         self._outlet = outlet
         self._bus = bus
         self._cluster: str | None = None
-        self._seen: dict[object, int] = {}
-        self._moved_at: float | None = None
+        self._stillness = Stillness(_SILENT_S)
 
     async def step(self) -> float:
         """Look once; answers the seconds to rest."""
@@ -40,9 +57,6 @@ class BrokerWatch:
         now = asyncio.get_running_loop().time()
         answers = {partition: at for partition, (at, _) in self._bus.fetched_at().items()}
         surplus = not answers and self._bus.well()  # more replicas than partitions: all is well
-        if self._moved_at is None or answers != self._seen or surplus:
-            self._seen, self._moved_at = dict(answers), now
-        elif now - self._moved_at > _SILENT_S:
+        if self._stillness.too_long(now, answers, surplus):
             _log.error("consumer_silent", seconds=_SILENT_S)
-            self._moved_at = now
             await self._bus.restart()
