@@ -35,6 +35,9 @@ def write_pack(folder: Path, budgets: Mapping[str, Mapping[str, int]], webhook: 
     Where cases are many and patient, customers are told in the app only: the mailbox is one Python
     process on the same two cores.
     """
+    target = folder / "chaos-pack"
+    if target.exists():
+        return target  # cases that run keep the policy they were opened under
     pack = yaml.safe_load((DEFAULT_PACK / "pack.yaml").read_text())
     pack["name"] = "chaos"
     for lane, clocks in budgets.items():
@@ -52,8 +55,7 @@ def write_pack(folder: Path, budgets: Mapping[str, Mapping[str, int]], webhook: 
     pack["notify"]["group"] = ["email", "webhook"]
     if budgets is PATIENT:
         pack["notify"]["customer"] = ["in_app"]
-    target = folder / "chaos-pack"
-    target.mkdir(exist_ok=True)
+    target.mkdir()
     (target / "pack.yaml").write_text(yaml.safe_dump(pack, allow_unicode=True, sort_keys=False))
     return target
 

@@ -78,7 +78,7 @@ class Steady:
                     self._took(body["external_id"], json.loads(answer))
                     break
                 self.tries_again += 1
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.2)
         if streams is not None:
             streams[1].close()
 

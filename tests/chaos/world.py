@@ -137,7 +137,8 @@ class World:
             for name in SERVICES
         )
         await self.execute(f"BEGIN; {sets}; COMMIT; SELECT pg_notify('recourse_clock', '')")
-        self.jumped_s = jumped_s
+        before, self.jumped_s = self.now(), jumped_s
+        self.spans.append(Span("clock_jump", "clock", min(before, self.now()), self.now()))
 
     async def stand_still(self) -> None:
         """Stop the clock, so that what is read at the end is of one instant."""

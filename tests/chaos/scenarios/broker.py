@@ -55,8 +55,7 @@ async def broker(options: Options) -> Result:
             home.services["intake"], options.rate or _RATE, "away", home.now_text, "refund"
         )
         outage = await _away(home, steady, _AWAY_S * options.size)
-        watched = await _open(home, "watched", 4.0, 12.0)
-        killed = await _kill_one_of_two(home, watched)
+        watched, killed = await _kill_one_of_two(home)
         acks = [*early.acks, *steady.acks, *watched.acks]
         evidence = await collect(home, options.seed, acks, records, most_cases=300)
     lines, violations = _measured(outage, evidence, killed)
@@ -98,16 +97,17 @@ async def _away(home: World, steady: Steady, lasts_s: float) -> _Outage:
     return _Outage(begin, end, offered, taken, median, drained_s)
 
 
-async def _kill_one_of_two(home: World, watched: Steady) -> float:
+async def _kill_one_of_two(home: World) -> tuple[Steady, float]:
     """Kill -9 a timer worker while another lives and cases fall due; answers when (domain)."""
-    first_due_s = _DUE_S - 12.0
     async with replica(home, "escalation") as pid:
-        await asyncio.sleep(max(0.0, first_due_s))
+        first_due = home.now() + _DUE_S
+        watched = await _open(home, "watched", 4.0, 12.0)
+        await asyncio.sleep(max(0.0, first_due + 2.0 - home.now()))
         killed = home.now()
         os.kill(pid, signal.SIGKILL)
         home.spans.append(Span("kill", "escalation", killed, killed))
-        await asyncio.sleep(16)
-    return killed
+        await asyncio.sleep(14)
+    return watched, killed
 
 
 def _measured(
