@@ -72,9 +72,9 @@ async def poison(options: Options) -> Result:
         evidence = await collect(home, options.seed, acks, records, most_cases=2000)
     evidence.outstanding += outstanding
     violations += _of_the_good(evidence, {str(case) for case in cases})
-    poisoned = sum(message.why is not None for message in made)
+    poisoned = sum(message.why not in (None, "parked") for message in made)
     line = (
-        f"{poisoned} poison among {len(made) - poisoned} good: all taken in {took_s:.1f} s, "
+        f"{poisoned} poison among {len(made) - poisoned} others: all taken in {took_s:.1f} s, "
         f"{len(made) / took_s:.0f}/s; {len(cases)} cases parked; {requeued} requeued"
     )
     return Result(evidence, violations, Counter({"poison": poisoned}), [line])
