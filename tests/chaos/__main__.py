@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.options import Options
-from tests.chaos.report import Result, closing_line, keep, show
+from tests.chaos.report import Result, closing_line, keep, keep_logs, show
 from tests.chaos.scenarios.broker import broker
 from tests.chaos.scenarios.mixed import kills, mixed
 from tests.chaos.scenarios.poison import poison
@@ -54,7 +54,11 @@ def main() -> int:
 def _run(scenario: str, options: Options) -> int:
     began = time.monotonic()
     print(f"chaos {scenario}: seed {options.seed}, broker {options.kafka}", file=sys.stderr)
-    result = asyncio.run(SCENARIOS[scenario](options))
+    try:
+        result = asyncio.run(SCENARIOS[scenario](options))
+    except BaseException:
+        print(f"broken off; logs: {keep_logs(scenario, options.seed, options.state)}")
+        raise
     for line in [*result.measured, *show(result.violations)]:
         print(line)
     if result.violations:

@@ -46,8 +46,14 @@ def show(violations: Sequence[Violation]) -> list[str]:
 
 def keep(evidence: Evidence, scenario: str, state: Path) -> Path:
     """Everything collected, and the stack's logs, in a folder of its own."""
-    folder = Path(tempfile.mkdtemp(prefix=f"chaos-{scenario}-{evidence.seed}-"))
+    folder = keep_logs(scenario, evidence.seed, state)
     evidence.keep(folder)
+    return folder
+
+
+def keep_logs(scenario: str, seed: int, state: Path) -> Path:
+    """The stack's logs in a folder of their own: all there is of a run that broke off."""
+    folder = Path(tempfile.mkdtemp(prefix=f"chaos-{scenario}-{seed}-"))
     for log in [*state.glob("*.log"), *(state / "logs").glob("*.log*")]:
         (folder / log.name).write_bytes(log.read_bytes())
     return folder

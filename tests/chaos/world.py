@@ -99,7 +99,7 @@ class World:
                 found = (await self.stack.processes())[name]["pid"] or 0
             return found > 0
 
-        await until(there, 60)
+        await until(there, 180)
         return found
 
     async def send(self, name: str, signum: signal.Signals) -> None:
