@@ -93,7 +93,7 @@ def changed(number: int, **changes: Any) -> Callable[[Evidence], None]:
 
     def change(evidence: Evidence) -> None:
         one = evidence.seen[number]
-        evidence.seen[number] = replace(one, event=replace(one.event, **changes))
+        evidence.seen[number] = replace(one, event=one.event._replace(**changes))
 
     return change
 
@@ -104,8 +104,7 @@ def once_more(number: int, **changes: Any) -> Callable[[Evidence], None]:
     def change(evidence: Evidence) -> None:
         one = evidence.seen[number]
         chain = [o for o in evidence.seen if o.topic == one.topic]
-        event = replace(
-            one.event,
+        event = one.event._replace(
             id=UUID(int=99),
             sequence=len(chain) + 1,
             prevhash=chain[-1].event.digest(),
@@ -205,7 +204,7 @@ WRONG: list[tuple[str, str, Callable[[Evidence], None]]] = [
 
 def other_at(evidence: Evidence, number: int) -> Seen:
     one = evidence.seen[number]
-    return replace(one, event=replace(one.event, id=UUID(int=98)), offset=98)
+    return replace(one, event=one.event._replace(id=UUID(int=98)), offset=98)
 
 
 def test_a_right_history_has_no_violation() -> None:
