@@ -58,6 +58,10 @@ class Broker:
         """The partitions of topics."""
         return [(topic, number) for topic in topics for number in range(PARTITIONS)]
 
+    def end(self, place: Place) -> int:
+        """The offset after the last record of a partition."""
+        return len(self.kept.get(place, ()))
+
     def after(self, place: Place, offset: int) -> list[StoredRecord]:
         """What a partition holds from an offset on."""
         return self.kept.get(place, [])[offset:]

@@ -98,6 +98,12 @@ async def _forget(world: World, more: int) -> None:
         share_out(world, service)
 
 
+async def _echo(world: World, more: int) -> None:
+    """Other backends send their latest messages again, each under its own id."""
+    for message in world.broker.foreign[-more - 1 :]:
+        world.broker.take(message)
+
+
 async def _clock_on(world: World, more: int) -> None:
     world.time.jump(2.0 ** (2 * more))
 
@@ -114,6 +120,7 @@ _WHAT: Final[dict[str, Callable[[World, int], Awaitable[None]]]] = {
     "restart": _restart_one,
     "silence": _silence,
     "forget": _forget,
+    "echo": _echo,
     "clock_on": _clock_on,
     "clock_back": _clock_back,
 }

@@ -99,6 +99,7 @@ class Conduct:
         contact = inputs.contact(name)
         if each.kind == "fact" or each.name == "kafka":
             kind = f"{each.kind}.reported"
+            del contact["external_id"]  # only the message's own id tells it from another
             at = {"occurred_at": self.world.domain.isoformat(), "contact": contact}
             more = at if each.kind == "contact" else {"facts": {f"fact_{self._number}": "x"}}
             await self._say(REPORTS, kind, {"case": address, **more}, each.case, name)

@@ -39,15 +39,16 @@ class Fault:
 _STATEMENT: Final = ("crash_before", "crash_after", "lost_before", "lost_after", "deadlock")
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "call": _STATEMENT,
+    "ack": ("crash",),
     "commit": ("crash_before", "crash_after", "lost_before", "lost_after"),
     "send": ("crash", "unacked", "refused", "twice"),
     "mail": ("crash", "fault", "unsaid"),
     "tick": (
         "rebalance", "zombie", "rewind", "stall", "restart", "silence", "forget", "clock_on",
-        "clock_back",
+        "clock_back", "echo",
     ),
 }  # fmt: skip
-_WEIGHTS: Final = {"call": 4, "commit": 4, "send": 3, "mail": 1, "tick": 4}
+_WEIGHTS: Final = {"call": 4, "ack": 1, "commit": 4, "send": 3, "mail": 1, "tick": 5}
 _MOST: Final = 10
 
 

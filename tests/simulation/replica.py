@@ -47,7 +47,8 @@ from services.notifier.core.retry import Fault, FaultKind
 from services.notifier.courier import Courier, Pace
 from services.notifier.freeze import Freezer
 from services.notifier.handlers import NotifierLogic
-from services.notifier.render import Renderer
+from services.notifier.core.vocabulary import Template
+from services.notifier.render import Message, Renderer
 from services.notifier.store import keep_policy
 from services.packs import DEFAULT_PACK, LoadedPack, load_pack
 from tests.simulation.broker import Broker, Outlet, Place
@@ -62,7 +63,6 @@ STREAMS: Final[Mapping[str, Streams]] = {
     "notifier": NOTIFIER,
 }
 _FOREIGN: Final = {"intake": (REPORTS,), "escalation": (ACTIONS_ANSWERED,), "notifier": ()}
-_RENDERER: Final = Renderer()
 Step = Callable[[], Awaitable[float]]
 
 
@@ -125,6 +125,26 @@ class Post:
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+class RememberingRenderer(Renderer):
+    """Renders each text once: histories of one script say the same things again and again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, Message] = {}
+
+    def message(self, template: Template, language: str, context: Mapping[str, Any]) -> Message:
+        asked = f"{template} {language} {context}"
+        if asked not in self._said:
+            self._said[asked] = super().message(template, language, context)
+        return self._said[asked]
+
+
+@lru_cache(maxsize=1)
+def renderer() -> Renderer:
+    """One for all replicas."""
+    return RememberingRenderer()
 
 
 @lru_cache(maxsize=1)
@@ -226,7 +246,7 @@ def read_roster_once() -> Any:
 
 async def _notifier(entities: Entities) -> tuple[Logic | None, ForeignLogic | None, Any]:
     policies = await keep_policy(entities.db, pack())
-    freezer = Freezer(_RENDERER, entities.sealer)
+    freezer = Freezer(renderer(), entities.sealer)
     return NotifierLogic(policies, freezer, timedelta(hours=24)), None, None
 
 

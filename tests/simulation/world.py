@@ -111,7 +111,7 @@ class World:
         if self.ghosts:
             ready.append(self._haunt)
         for replica in self.replicas:
-            if any(self.lag(replica, place) for place in replica.positions):
+            if any(self._lags(replica, place) for place in replica.positions):
                 ready.append(lambda replica=replica: self.consume(replica))
         for replica in self.replicas:
             for loop in replica.loops:
@@ -119,11 +119,16 @@ class World:
                     ready.append(lambda r=replica, loop=loop: self._step(r, loop))
         return ready
 
+    def _lags(self, replica: Replica, place: Place) -> bool:
+        behind = self.broker.end(place) > replica.positions[place]
+        return behind and (
+            self.stalled.get((replica.service, place), 0.0) <= self.time.elapsed_s
+        )
+
     def lag(self, replica: Replica, place: Place) -> list[StoredRecord]:
         """What a replica has not taken yet of a partition that is not stalled."""
-        if self.stalled.get((replica.service, place), 0.0) > self.time.elapsed_s:
-            return []
-        return self.broker.after(place, replica.positions[place])
+        found = self.broker.after(place, replica.positions[place])
+        return found if self._lags(replica, place) else []
 
     async def consume(self, replica: Replica) -> None:
         """A batch of one or more partitions, then the offsets."""
@@ -144,7 +149,7 @@ class World:
 
     def fetch(self, replica: Replica) -> list[StoredRecord]:
         """The next records of some of its partitions, each in order."""
-        places = [place for place in sorted(replica.positions) if self.lag(replica, place)]
+        places = [place for place in sorted(replica.positions) if self._lags(replica, place)]
         if self.rng:
             self.rng.shuffle(places)
             places = places[: self.rng.randint(1, max(1, len(places)))]
@@ -162,8 +167,9 @@ class World:
         async def work() -> None:
             nonlocal rest_s
             rest_s = await loop.step()
-            if replica.courier is not None:
+            if replica.courier is not None and loop.name == "courier":
                 await _carried(replica)
+                rest_s = 0.0 if replica.courier._attempts else rest_s
 
         well = await self.attempt(replica, work)
         loop.failures = 0 if well else loop.failures + 1
@@ -200,7 +206,7 @@ class World:
     async def in_flight(self) -> str:
         """What is not done yet; empty when all is quiet."""
         for replica in self.replicas:
-            if any(self.broker.after(place, at) for place, at in replica.positions.items()):
+            if any(self.broker.end(place) > at for place, at in replica.positions.items()):
                 return f"{replica.name} lags"
         for service in SERVICES:
             for name in ("unpublished", "foreign_waiting"):

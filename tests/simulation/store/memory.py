@@ -203,7 +203,7 @@ def _part(row: Row, columns: tuple[str, ...]) -> Any:
 def _plain(value: Any) -> Any:
     """As it would come back: the text behind an enumeration, also in arrays."""
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [each.value if isinstance(each, Enum) else each for each in value]
     return value.value if isinstance(value, Enum) else value
 
 
