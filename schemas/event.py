@@ -85,7 +85,8 @@ class EventData(BaseModel):
         """The public and the private half, both JSON-ready; empty private fields are left out."""
         data = self.model_dump(mode="json")
         names = self.private_fields()
-        private = {name: data.pop(name) for name in names if name in data}
+        # In the order of the fields, so that the same event has the same bytes in every process.
+        private = {name: data.pop(name) for name in list(data) if name in names}
         return data, {name: value for name, value in private.items() if value not in (None, {}, [])}
 
 

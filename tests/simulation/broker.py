@@ -28,6 +28,11 @@ class Broker:
     heard: list[StoredRecord] = field(default_factory=list)
     foreign: list[Message] = field(default_factory=list)
 
+    @property
+    def cluster_id(self) -> str:
+        """Another one after each loss."""
+        return f"cluster-{self.cluster}"
+
     def take(self, message: Message) -> None:
         """Append a record; a key has always the same partition."""
         topic, key, _, _ = message
@@ -107,7 +112,7 @@ class Outlet:
             self._broker.put(topic, partition, (topic, None, headers, value))
 
     async def cluster_id(self) -> str:
-        return f"cluster-{self._broker.cluster}"
+        return self._broker.cluster_id
 
     async def rebuild(self) -> None:
         """There is no connection to lose."""

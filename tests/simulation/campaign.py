@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tests.simulation.history import History, Verdict, differences, drawn, judge, run
-from tests.simulation.shrink import shrink
+from tests.simulation.shrink import Fails, shrink
 
 
 @dataclass
@@ -68,11 +68,18 @@ async def campaign(
         account.histories += 1
         account.struck.update(f"{fault.point} {fault.kind}" for fault in verdict.struck)
         if verdict.violations:
-            smaller = await shrink(history, _fails) if least else history
+            smaller = await shrink(history, _breaking(verdict)) if least else history
             found = (await judge(smaller)).violations or verdict.violations
             account.failures.append(Failure(seed, smaller, found))
     return account
 
 
-async def _fails(history: History) -> bool:
-    return bool((await judge(history)).violations)
+def _breaking(verdict: Verdict) -> Fails:
+    """Whether a history breaks one of the promises that were broken, not just any."""
+    broken = {violation.partition(":")[0] for violation in verdict.violations}
+
+    async def fails(history: History) -> bool:
+        found = await judge(history)
+        return any(violation.partition(":")[0] in broken for violation in found.violations)
+
+    return fails

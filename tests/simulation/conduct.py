@@ -54,6 +54,8 @@ class Conduct:
         await self.world.drain()
 
     async def _do(self, each: Input) -> None:
+        if f"r{each.case}" not in self.reported and each.kind not in ("report", "advance"):
+            return  # a smaller history may have left its report out
         if each.case in self._unsettled or each.kind in ("advance", "ladder", "answer"):
             await self.world.drain()
             self._unsettled.clear()

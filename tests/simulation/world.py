@@ -209,6 +209,9 @@ class World:
             if any(self.broker.end(place) > at for place, at in replica.positions.items()):
                 return f"{replica.name} lags"
         for service in SERVICES:
+            clusters = [row["id"] for row in await self.stores[service].table("cluster")]
+            if clusters != [self.broker.cluster_id]:
+                return f"{service} has not noticed the broker"
             for name in ("unpublished", "foreign_waiting"):
                 if await self.stores[service].table(name):
                     return f"{service}.{name}"
