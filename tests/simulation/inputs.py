@@ -69,7 +69,7 @@ def draw(rng: random.Random) -> tuple[Input, ...]:
         Input("report", case, f"{rng.choice(('http', 'kafka'))} {rng.choice(_CATEGORIES)}")
         for case in range(cases)
     ]
-    for _ in range(rng.randint(7, 12)):
+    for _ in range(rng.randint(5, 9)):
         script.append(_anything(rng, rng.randrange(cases)))
     return tuple(script)
 

@@ -44,12 +44,12 @@ from services.kit.wire import Emittable
 from services.notifier.app import STREAMS as NOTIFIER
 from services.notifier.channels.outgoing import Outgoing
 from services.notifier.core.retry import Fault, FaultKind
-from services.notifier.courier import Courier, Pace
+from services.notifier.courier import Courier, Leased, Pace
 from services.notifier.freeze import Freezer
 from services.notifier.handlers import NotifierLogic
 from services.notifier.core.vocabulary import Template
 from services.notifier.render import Message, Renderer
-from services.notifier.store import keep_policy
+from services.notifier.store import QUERIES
 from services.packs import DEFAULT_PACK, LoadedPack, load_pack
 from tests.simulation.broker import Broker, Outlet, Place
 from tests.simulation.database import SimulatedDatabase
@@ -94,6 +94,18 @@ class Loop:
         return max(self.due_s, self.stopped_until_s)
 
 
+class MortalCourier(Courier):
+    """Tells how it died: its deliveries are under way in tasks of their own."""
+
+    died: Crash | None = None
+
+    async def _carry(self, leased: Leased) -> None:
+        try:
+            await super()._carry(leased)
+        except Crash as crash:
+            self.died = crash
+
+
 @dataclass
 class Replica:
     """One process of one service."""
@@ -105,7 +117,7 @@ class Replica:
     topics: tuple[str, ...]
     loops: list[Loop]
     parts: Any
-    courier: Courier | None = None
+    courier: MortalCourier | None = None
     positions: dict[Place, int] = field(default_factory=dict)
 
 
@@ -199,12 +211,12 @@ def _add_loops(
     replica.loops = loops
 
 
-def _courier(replica: Replica, around: Surroundings) -> Courier:
+def _courier(replica: Replica, around: Surroundings) -> MortalCourier:
     post = Post(around)
     channels = dict.fromkeys(DeliveryChannel, post)
     owner = f"{replica.name}:1:{around.randomness.getrandbits(32):08x}"
     pace = Pace(slots=8, timeout_s=15, lease=timedelta(seconds=20))
-    return Courier(replica.entities, channels, pace, owner, around.randomness.random)
+    return MortalCourier(replica.entities, channels, pace, owner, around.randomness.random)
 
 
 def _teller(entities: Entities, broker: Broker) -> Callable[[Emittable, UUID], Awaitable[None]]:
@@ -227,7 +239,7 @@ async def _intake(entities: Entities) -> tuple[Logic | None, ForeignLogic | None
 
 
 async def _escalation(entities: Entities) -> tuple[Logic | None, ForeignLogic | None, Any]:
-    book = PolicyBook(pack())
+    book = policy_book()
     await book.open(entities.db)
     staff = Staff(entities.sealer)
     async with entities.db.transaction() as connection:
@@ -239,15 +251,23 @@ async def _escalation(entities: Entities) -> tuple[Logic | None, ForeignLogic | 
 
 
 @lru_cache(maxsize=1)
+def policy_book() -> PolicyBook:
+    """Compiled once: no history changes the policy."""
+    return PolicyBook(pack())
+
+
+@lru_cache(maxsize=1)
 def read_roster_once() -> Any:
     """The example roster."""
     return read_roster(EXAMPLE_ROSTER)
 
 
 async def _notifier(entities: Entities) -> tuple[Logic | None, ForeignLogic | None, Any]:
-    policies = await keep_policy(entities.db, pack())
+    loaded = pack()
+    terms = (loaded.digest, loaded.pack.name, loaded.pack.version, loaded.canonical_json)
+    await entities.db.execute(QUERIES["keep_policy"], *terms)
     freezer = Freezer(renderer(), entities.sealer)
-    return NotifierLogic(policies, freezer, timedelta(hours=24)), None, None
+    return NotifierLogic({loaded.digest: loaded.pack}, freezer, timedelta(hours=24)), None, None
 
 
 _PARTS: Final = {"intake": _intake, "escalation": _escalation, "notifier": _notifier}

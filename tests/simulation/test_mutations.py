@@ -16,6 +16,7 @@ from services.kit.relay import Relay
 from services.kit.timers import Timers
 from services.kit.unit import Unit
 from services.notifier.courier import Courier
+from tests.simulation import history
 from tests.simulation.campaign import campaign
 
 MANY = 60
@@ -186,6 +187,8 @@ MUTATIONS: list[Callable[[Patch], None]] = [
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
 async def test_a_defect_is_found(mutation: Callable[[Patch], None], monkeypatch: Patch) -> None:
+    history._TWINS.clear()  # twins, too, run with the defect, and only here
     mutation(monkeypatch)
     account = await campaign(range(MANY), least=False)
+    history._TWINS.clear()
     assert account.failures, f"{MANY} histories did not notice"
