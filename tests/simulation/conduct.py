@@ -40,6 +40,7 @@ class Conduct:
     positions: list[tuple[UUID, str]] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
     reported: set[str] = field(default_factory=set)
+    garbage: int = 0
     _unsettled: set[int] = field(default_factory=set)
     _number: int = 0
 
@@ -56,24 +57,35 @@ class Conduct:
     async def _do(self, each: Input) -> None:
         if f"r{each.case}" not in self.reported and each.kind not in ("report", "advance"):
             return  # a smaller history may have left its report out
-        if each.case in self._unsettled or each.kind in ("advance", "ladder", "answer"):
+        if (each.case in self._unsettled and each.name != "early") or each.kind in (
+            "advance",
+            "ladder",
+            "answer",
+        ):
             await self.world.drain()
             self._unsettled.clear()
-        if each.kind == "advance":
-            await self._advance(each.amount)
-        elif each.kind in ("report", "again", "same_matter"):
-            await self._report(each)
-        elif each.kind == "case":
-            await self._order_case(each)
-        elif each.kind == "ladder":
-            await self._order_ladder(each)
-        elif each.kind == "answer":
-            await self._answer(each)
-        else:
-            await self._tell(each)
+        does = {
+            "advance": self._advance,
+            "report": self._report,
+            "again": self._report,
+            "same_matter": self._report,
+            "case": self._order_case,
+            "ladder": self._order_ladder,
+            "answer": self._answer,
+            "garbage": self._garble,
+            "contact": self._tell,
+            "fact": self._tell,
+        }
+        await does[each.kind](each)
 
-    async def _advance(self, instants: int) -> None:
-        for _ in range(instants):
+    async def _garble(self, each: Input) -> None:
+        """What nobody can read; it must stop nothing."""
+        self.garbage += 1
+        self._put(REPORTS, "case.reported", b"{", f"r{each.case}", f"g{self._number}")
+
+    async def _advance(self, each: Input) -> None:
+        """By way of every due instant, as the local stack does it."""
+        for _ in range(each.amount):
             due = await self.world.next_due()
             if due is None:
                 return
@@ -97,7 +109,7 @@ class Conduct:
     async def _tell(self, each: Input) -> None:
         """A contact or facts, by either road."""
         address = {"source": SOURCE, "external_id": f"r{each.case}"}
-        name = f"m{self._number}"
+        name = f"{'early' if each.name == 'early' else 'm'}{self._number}"
         contact = inputs.contact(name)
         if each.kind == "fact" or each.name == "kafka":
             kind = f"{each.kind}.reported"
@@ -146,11 +158,14 @@ class Conduct:
             await self._say(ACTIONS_ANSWERED, each.name, value, each.case, f"a{self._number}")
 
     async def _say(self, topic: str, kind: str, value: Any, case: int, id: str) -> None:
+        self._unsettled.add(case)
+        key = f"late-{case}" if id.startswith("early") else f"r{case}"
+        self._put(topic, kind, json.dumps(value).encode(), key, id)
+
+    def _put(self, topic: str, kind: str, value: bytes, key: str, id: str) -> None:
         headers = {"ce_specversion": "1.0", "ce_id": id, "ce_source": SOURCE, "ce_type": kind}
         pairs = [(name, text.encode()) for name, text in headers.items()]
-        key = f"r{case}".encode()
-        self.world.broker.say((topic, key, pairs, json.dumps(value).encode()))
-        self._unsettled.add(case)
+        self.world.broker.say((topic, key.encode(), pairs, value))
 
     async def case_of(self, case: int) -> UUID:
         """The id of a case that is known, once its report was taken."""
@@ -209,5 +224,3 @@ def _post(path: str, key: str) -> Request:
         return {"type": "http.request", "body": b"", "more_body": False}
 
     return Request(scope, receive)
-
-

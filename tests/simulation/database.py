@@ -20,9 +20,7 @@ _WAKING = frozenset(QUERIES[name] for name in ("append", "save", "notify"))
 class Session:
     """A connection: inside a transaction, or of one statement each."""
 
-    def __init__(
-        self, store: Store, misfortune: Misfortune, told: list[str] | None = None
-    ) -> None:
+    def __init__(self, store: Store, misfortune: Misfortune, told: list[str] | None = None) -> None:
         self._store = store
         self._misfortune = misfortune
         self._told = told if told is not None else []

@@ -58,7 +58,9 @@ def draw(rng: random.Random, passes: Mapping[str, int]) -> tuple[Fault, ...]:
     found = {}
     for _ in range(rng.randint(1, _MOST)):
         point = rng.choices(points, [_WEIGHTS[name] for name in points])[0]
-        fault = Fault(point, rng.randrange(passes[point]), rng.choice(KINDS[point]), rng.randrange(8))
+        fault = Fault(
+            point, rng.randrange(passes[point]), rng.choice(KINDS[point]), rng.randrange(8)
+        )
         found[fault.point, fault.at] = fault
     return tuple(sorted(found.values()))
 

@@ -19,7 +19,8 @@ SOURCE: Final = "simulated"
 @dataclass(frozen=True, slots=True)
 class Input:
     """One thing that happens. `kind`: report, again, same_matter, contact, fact, case, ladder,
-    answer (each about a `case`), or advance: the clock goes on by `amount` due instants."""
+    answer, garbage (each about a `case`), or advance: the clock goes on by `amount` due instants.
+    """
 
     kind: str
     case: int = 0
@@ -27,7 +28,9 @@ class Input:
     amount: int = 0
 
     def __str__(self) -> str:
-        return " ".join(str(part) for part in (self.kind, self.case, self.name, self.amount) if part != "")
+        return " ".join(
+            str(part) for part in (self.kind, self.case, self.name, self.amount) if part != ""
+        )
 
 
 CASE_COMMANDS: Final[dict[str, dict[str, Any]]] = {
@@ -69,15 +72,27 @@ def draw(rng: random.Random) -> tuple[Input, ...]:
         Input("report", case, f"{rng.choice(('http', 'kafka'))} {rng.choice(_CATEGORIES)}")
         for case in range(cases)
     ]
-    for _ in range(rng.randint(5, 9)):
-        script.append(_anything(rng, rng.randrange(cases)))
+    if rng.random() < 0.3:  # news of a case that may not be known yet
+        script.append(Input("fact", cases - 1, "early"))
+    script += [_anything(rng, rng.randrange(cases)) for _ in range(rng.randint(5, 9))]
     return tuple(script)
 
 
 def _anything(rng: random.Random, case: int) -> Input:
     kind = rng.choices(
-        ("advance", "case", "end", "ladder", "contact", "fact", "again", "same_matter", "answer"),
-        (5, 5, 2, 4, 1, 1, 1, 1, 1),
+        (
+            "advance",
+            "case",
+            "end",
+            "ladder",
+            "contact",
+            "fact",
+            "again",
+            "same_matter",
+            "answer",
+            "garbage",
+        ),
+        (5, 5, 2, 4, 1, 1, 1, 1, 1, 0.5),
     )[0]
     if kind == "advance":
         return Input("advance", amount=rng.randint(1, 4))
@@ -88,7 +103,9 @@ def _anything(rng: random.Random, case: int) -> Input:
     if kind == "ladder":
         return Input("ladder", case, rng.choice(list(LADDER_COMMANDS)))
     if kind == "answer":
-        return Input("answer", case, rng.choice(("action.accepted", "action.done", "action.refused")))
+        return Input(
+            "answer", case, rng.choice(("action.accepted", "action.done", "action.refused"))
+        )
     return Input(kind, case, rng.choice(("http", "kafka")))
 
 

@@ -60,20 +60,28 @@ async def remains(world: World, conduct: Conduct) -> Remains:
 
 def violations(left: Remains) -> list[str]:
     """Every broken promise, in words."""
-    return [
-        f"{promise.__name__}: {broken}" for promise in PROMISES for broken in promise(left)
-    ]
+    return [f"{promise.__name__}: {broken}" for promise in PROMISES for broken in promise(left)]
 
 
 def nothing_is_left_over(left: Remains) -> Iterator[str]:
     for service in SERVICES:
         tables = left.tables[service]
-        for name in ("unpublished", "stopped", "parked", "dead_letter", "foreign_waiting"):
+        for name in ("unpublished", "stopped", "parked", "foreign_waiting"):
             for row in tables[name]:
                 yield f"{service}.{name} has {row.get('reason', row.get('pos'))}"
         for entity in tables["entity"]:
             if entity["parked"]:
                 yield f"{service}: a case counts {entity['parked']} parked"
+
+
+def only_garbage_is_buried(left: Remains) -> Iterator[str]:
+    """Each once, whatever was delivered twice."""
+    for service in SERVICES:
+        buried = left.tables[service]["dead_letter"]
+        expected = left.conduct.garbage if service == "intake" else 0
+        if len(buried) != expected:
+            reasons = [row["reason"] for row in buried]
+            yield f"{service} buried {reasons}, and {expected} were garbage"
 
 
 def no_acknowledged_input_is_lost(left: Remains) -> Iterator[str]:
@@ -133,13 +141,7 @@ def streams_have_no_gap_and_chains_hold(left: Remains) -> Iterator[str]:
 
 def the_wire_tells_what_the_log_says(left: Remains) -> Iterator[str]:
     """Every number was published, and never with two contents."""
-    wire = Wire()
-    heard: dict[tuple[str, UUID, int], set[bytes]] = defaultdict(set)
-    for record in left.world.broker.heard:
-        if record.key is not None and any(record.topic in t for t in _OUTPUTS.values()):
-            event = wire.decode(record.headers, record.value or b"")
-            if event.subject is not None:
-                heard[record.topic, event.subject, event.sequence].add(event.digest())
+    heard = _heard(left)
     for (topic, case_id, number), digests in heard.items():
         if len(digests) > 1:
             yield f"{topic}:{number} of {case_id} was told in {len(digests)} ways"
@@ -147,6 +149,18 @@ def the_wire_tells_what_the_log_says(left: Remains) -> Iterator[str]:
         for row in left.tables[service]["log"]:
             if row["topic"] in topics and (row["topic"], row["entity"], row["seq"]) not in heard:
                 yield f"{row['topic']}:{row['seq']} was never published"
+
+
+def _heard(left: Remains) -> dict[tuple[str, UUID, int], set[bytes]]:
+    """The hashes of what the broker was ever given, by stream and number."""
+    wire, streams = Wire(), {topic for topics in _OUTPUTS.values() for topic in topics}
+    heard: dict[tuple[str, UUID, int], set[bytes]] = defaultdict(set)
+    for record in left.world.broker.heard:
+        if record.key is not None and record.topic in streams:
+            event = wire.decode(record.headers, record.value or b"")
+            if event.subject is not None:
+                heard[record.topic, event.subject, event.sequence].add(event.digest())
+    return heard
 
 
 def everybody_knows_the_same(left: Remains) -> Iterator[str]:
@@ -214,6 +228,7 @@ def what_is_sent_is_the_same_every_time(left: Remains) -> Iterator[str]:
 
 PROMISES: Final = (
     nothing_is_left_over,
+    only_garbage_is_buried,
     no_acknowledged_input_is_lost,
     one_case_per_report,
     streams_have_no_gap_and_chains_hold,

@@ -44,10 +44,10 @@ from services.kit.wire import Emittable
 from services.notifier.app import STREAMS as NOTIFIER
 from services.notifier.channels.outgoing import Outgoing
 from services.notifier.core.retry import Fault, FaultKind
+from services.notifier.core.vocabulary import Template
 from services.notifier.courier import Courier, Leased, Pace
 from services.notifier.freeze import Freezer
 from services.notifier.handlers import NotifierLogic
-from services.notifier.core.vocabulary import Template
 from services.notifier.render import Message, Renderer
 from services.notifier.store import QUERIES
 from services.packs import DEFAULT_PACK, LoadedPack, load_pack
@@ -97,13 +97,15 @@ class Loop:
 class MortalCourier(Courier):
     """Tells how it died: its deliveries are under way in tasks of their own."""
 
-    died: Crash | None = None
+    died: BaseException | None = None
 
     async def _carry(self, leased: Leased) -> None:
         try:
             await super()._carry(leased)
         except Crash as crash:
             self.died = crash
+        except Exception as error:
+            self.died = AssertionError(f"nobody hears what ends a delivery's task: {error!r}")
 
 
 @dataclass

@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from tests.simulation.faults import Fault
 from tests.simulation.history import History
+from tests.simulation.inputs import Input
 
 _T = TypeVar("_T")
 Fails = Callable[[History], Awaitable[bool]]
@@ -17,19 +19,26 @@ Fails = Callable[[History], Awaitable[bool]]
 
 async def shrink(history: History, fails: Fails) -> History:
     """A history that still fails and of which no fault and no input can be left out alone."""
-    while True:
+    before: History | None = None
+    while history != before:
         before = history
-        history = replace(
-            history,
-            faults=await _least(history.faults, lambda f: fails(replace(before, faults=tuple(f)))),
-        )
-        kept = history
-        history = replace(
-            history,
-            script=await _least(history.script, lambda s: fails(replace(kept, script=tuple(s)))),
-        )
-        if history == before:
-            return history
+        history = await _fewer_faults(history, fails)
+        history = await _shorter(history, fails)
+    return history
+
+
+async def _fewer_faults(history: History, fails: Fails) -> History:
+    async def still(faults: Sequence[Fault]) -> bool:
+        return await fails(replace(history, faults=tuple(faults)))
+
+    return replace(history, faults=await _least(history.faults, still))
+
+
+async def _shorter(history: History, fails: Fails) -> History:
+    async def still(script: Sequence[Input]) -> bool:
+        return await fails(replace(history, script=tuple(script)))
+
+    return replace(history, script=await _least(history.script, still))
 
 
 async def _least(

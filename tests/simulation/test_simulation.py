@@ -1,4 +1,4 @@
-"""A few hundred histories in the ordinary suite; `make simulate` runs thousands, `make soak` more."""
+"""Some histories in the ordinary suite; `make simulate` runs thousands, `make soak` many more."""
 
 from __future__ import annotations
 

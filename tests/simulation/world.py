@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from services.kit.db import RETRYABLE_ERRORS, UNREACHABLE
@@ -21,7 +22,7 @@ from tests.simulation.faults import BrokerAway, Crash, Fault, Misfortune
 from tests.simulation.replica import Loop, Replica, Surroundings, start
 from tests.simulation.store.contract import EPOCH, Instant, Store
 
-EXPECTED: Final = (*RETRYABLE_ERRORS, *UNREACHABLE, BrokerAway)
+EXPECTED: Final[tuple[type[BaseException], ...]] = (*RETRYABLE_ERRORS, *UNREACHABLE, BrokerAway)
 SERVICES: Final = ("intake", "escalation", "notifier")
 _TURNS: Final = 6_000
 Stores = Callable[[Instant], Awaitable[dict[str, Store]]]
@@ -75,7 +76,8 @@ class World:
 
     def some(self, service: str) -> Replica:
         """The replica that a client reaches."""
-        return self.pick(self.of(service))
+        chosen: Replica = self.pick(self.of(service))
+        return chosen
 
     def pick(self, among: Sequence[Any]) -> Any:
         """One of them, by the seed."""
@@ -108,24 +110,25 @@ class World:
         self.time.pass_by(max(late_s, soonest - self.time.elapsed_s))
 
     def _ready(self) -> list[Callable[[], Awaitable[None]]]:
+        """Whoever has something to do now."""
         now_s = self.time.elapsed_s
-        ready: list[Callable[[], Awaitable[None]]] = []
-        if self.ghosts:
-            ready.append(self._haunt)
-        for replica in self.replicas:
-            if any(self._lags(replica, place) for place in replica.positions):
-                ready.append(lambda replica=replica: self.consume(replica))
-        for replica in self.replicas:
-            for loop in replica.loops:
-                if loop.looks_s <= now_s:
-                    ready.append(lambda r=replica, loop=loop: self._step(r, loop))
+        ready: list[Callable[[], Awaitable[None]]] = [self._haunt] if self.ghosts else []
+        ready += [
+            partial(self.consume, replica)
+            for replica in self.replicas
+            if any(self._lags(replica, place) for place in replica.positions)
+        ]
+        ready += [
+            partial(self._step, replica, loop)
+            for replica in self.replicas
+            for loop in replica.loops
+            if loop.looks_s <= now_s
+        ]
         return ready
 
     def _lags(self, replica: Replica, place: Place) -> bool:
         behind = self.broker.end(place) > replica.positions[place]
-        return behind and (
-            self.stalled.get((replica.service, place), 0.0) <= self.time.elapsed_s
-        )
+        return behind and (self.stalled.get((replica.service, place), 0.0) <= self.time.elapsed_s)
 
     def lag(self, replica: Replica, place: Place) -> list[StoredRecord]:
         """What a replica has not taken yet of a partition that is not stalled."""
@@ -206,26 +209,30 @@ class World:
         raise NotDrained(busy)
 
     async def in_flight(self) -> str:
-        """What is not done yet; empty when all is quiet."""
+        """Something that is not done yet; empty when all is quiet."""
         for replica in self.replicas:
             if any(self.broker.end(place) > at for place, at in replica.positions.items()):
                 return f"{replica.name} lags"
         for service in SERVICES:
-            clusters = [row["id"] for row in await self.stores[service].table("cluster")]
-            if clusters != [self.broker.cluster_id]:
-                return f"{service} has not noticed the broker"
-            for name in ("unpublished", "foreign_waiting"):
-                if await self.stores[service].table(name):
-                    return f"{service}.{name}"
-            if await self._waits_for_others(service):
-                return f"{service}.parked"
-            for entity in await self.stores[service].table("entity"):
-                if entity["wake_at"] is not None and entity["wake_at"] <= self.domain:
-                    return f"{service}: due"
+            async for what in self._unfinished(service):
+                return f"{service}: {what}"
         unsent = await self.stores["notifier"].table("delivery")
         if any(row["next_attempt_at"] is not None for row in unsent):
             return "deliveries"
         return "ghosts" if self.ghosts else ""
+
+    async def _unfinished(self, service: str) -> AsyncIterator[str]:
+        store = self.stores[service]
+        if [row["id"] for row in await store.table("cluster")] != [self.broker.cluster_id]:
+            yield "has not noticed the broker"
+        for name in ("unpublished", "foreign_waiting"):
+            if await store.table(name):
+                yield name
+        if await self._waits_for_others(service):
+            yield "parked"
+        wakes = [row["wake_at"] for row in await store.table("entity")]
+        if any(at is not None and at <= self.domain for at in wakes):
+            yield "due"
 
     async def _waits_for_others(self, service: str) -> bool:
         """Parked records, unless their case waits for a person."""
@@ -258,5 +265,3 @@ def _wake(replica: Replica, now_s: float) -> None:
     for loop in replica.loops:
         if loop.name in ("relay", "timers", "courier"):
             loop.due_s = min(loop.due_s, now_s)
-
-

@@ -1,7 +1,7 @@
 """The same store on PostgreSQL: every statement as it is written, under the history's own clock.
 
-Owns how `clock_timestamp()` is made to tell simulated time: a function of that name in the service's
-own schema, which is looked for before PostgreSQL's. For comparison with the store in memory; too
+Owns how `clock_timestamp()` tells simulated time: a function of that name in the service's own
+schema, which is looked for before PostgreSQL's. For comparison with the store in memory; too
 slow for thousands of histories.
 """
 
@@ -94,6 +94,4 @@ async def prepare(dsns: Mapping[str, str]) -> None:
 async def in_postgres(dsns: Mapping[str, str], time: Instant) -> dict[str, Store]:
     """The stores of one history, in a database that is prepared and empty."""
     await prepare(dsns)
-    return {
-        role: PostgresStore(await asyncpg.connect(dsns[role]), time) for role in _FOLDERS
-    }
+    return {role: PostgresStore(await asyncpg.connect(dsns[role]), time) for role in _FOLDERS}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 from services.intake.store import QUERIES as I
 from services.notifier.store import QUERIES as N
-from tests.simulation.store.memory import Answer, MemoryStore, columns, does
+from tests.simulation.store.memory import Answer, MemoryStore, Row, columns, does
 
 INTAKE_TABLES: dict[str, list[tuple[str, ...]]] = {
     "case_identity": [("identity",)],
@@ -38,7 +39,7 @@ def identities(s: MemoryStore, keys: list[bytes]) -> Answer:
 
 
 @does(I["matters"])
-def matters(s: MemoryStore, keys: list[bytes]) -> Answer:
+def matters(s: MemoryStore, keys: list[bytes]) -> Iterator[Row]:
     for row in s.case_key:
         if row["key"] in keys and s.case_line[row["case_id"]]["status"] not in _OVER:
             yield {"key": row["key"], "case_id": row["case_id"]}
@@ -95,7 +96,7 @@ def read_recipients(s: MemoryStore, wanted: list[str]) -> Answer:
 
 
 @does(N["plan"])
-def plan(s: MemoryStore, *arrays: list[Any]) -> Answer:
+def plan(s: MemoryStore, *arrays: list[Any]) -> Iterator[Row]:
     more = dict.fromkeys(("confirmed_at", "lease_owner", "lease_until"))
     for row in columns(_DELIVERY, arrays):
         if s.delivery.insert_new({"pos": s.draw("delivery"), **row, **more}):
@@ -108,7 +109,7 @@ def _to_send(s: MemoryStore) -> list[dict[str, Any]]:
 
 
 @does(N["claim"])
-def claim(s: MemoryStore, now: Any, limit: int, owner: str, until: Any) -> Answer:
+def claim(s: MemoryStore, now: Any, limit: int, owner: str, until: Any) -> Iterator[Row]:
     leased = {"lease_owner": owner, "lease_until": until, "next_attempt_at": until}
     for row in [row for row in _to_send(s) if row["next_attempt_at"] <= now][:limit]:
         more = {"status": "sending", "attempts": row["attempts"] + 1, **leased}
@@ -130,7 +131,7 @@ def inherit(s: MemoryStore, owners: list[str], now: Any) -> Answer:
 
 
 @does(N["settle"])
-def settle(s: MemoryStore, owner: str, *arrays: list[Any]) -> Answer:
+def settle(s: MemoryStore, owner: str, *arrays: list[Any]) -> Iterator[Row]:
     free = {"lease_owner": None, "lease_until": None}
     for ended in columns("id attempts status reason sent_at next_attempt_at", arrays):
         row = s.delivery[ended["id"]]
