@@ -112,6 +112,13 @@ async def _clock_back(world: World, more: int) -> None:
     world.time.jump(-(2.0**more))
 
 
+async def _leap(world: World, more: int) -> None:
+    """Simulated time goes on though things are in flight: what is late news may be taken back."""
+    due = await world.next_due()
+    if due is not None:
+        await world.move_to(max(due, world.domain))
+
+
 _WHAT: Final[dict[str, Callable[[World, int], Awaitable[None]]]] = {
     "rebalance": _rebalance,
     "zombie": _zombie,
@@ -121,6 +128,7 @@ _WHAT: Final[dict[str, Callable[[World, int], Awaitable[None]]]] = {
     "silence": _silence,
     "forget": _forget,
     "echo": _echo,
+    "leap": _leap,
     "clock_on": _clock_on,
     "clock_back": _clock_back,
 }

@@ -36,13 +36,14 @@ class Account:
     """What was tried."""
 
     histories: int = 0
+    cpu_s: float = 0.0
     struck: Counter[str] = field(default_factory=Counter)
     failures: list[Failure] = field(default_factory=list)
 
     def __str__(self) -> str:
         kinds = ", ".join(f"{name} {count}" for name, count in sorted(self.struck.items()))
         told = f"{self.histories} histories, {self.struck.total()} faults ({kinds}), "
-        return told + f"{len(self.failures)} violations"
+        return told + f"{len(self.failures)} violations, {self.cpu_s:.0f} s of processor time"
 
 
 async def verdict_on(seed: int) -> tuple[History, Verdict]:
@@ -60,7 +61,7 @@ async def campaign(
 ) -> Account:
     """Try seeds until enough have failed or time is up."""
     account = Account()
-    until = time.monotonic() + for_s
+    until, began_cpu_s = time.monotonic() + for_s, time.process_time()
     for seed in seeds:
         if time.monotonic() > until or len(account.failures) >= most_failures:
             break
@@ -71,6 +72,7 @@ async def campaign(
             smaller = await shrink(history, _breaking(verdict)) if least else history
             found = (await judge(smaller)).violations or verdict.violations
             account.failures.append(Failure(seed, smaller, found))
+        account.cpu_s = time.process_time() - began_cpu_s
     return account
 
 

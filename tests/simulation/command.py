@@ -70,6 +70,7 @@ def _share(share: tuple[argparse.Namespace, int]) -> Account:
 def _sum(accounts: list[Account]) -> Account:
     return Account(
         sum(account.histories for account in accounts),
+        sum(account.cpu_s for account in accounts),
         sum((account.struck for account in accounts), Counter()),
         [failure for account in accounts for failure in account.failures],
     )

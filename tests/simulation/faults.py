@@ -45,7 +45,7 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "mail": ("crash", "fault", "unsaid"),
     "tick": (
         "rebalance", "zombie", "rewind", "stall", "restart", "silence", "forget", "clock_on",
-        "clock_back", "echo",
+        "clock_back", "echo", "leap",
     ),
 }  # fmt: skip
 _WEIGHTS: Final = {"call": 4, "ack": 1, "commit": 4, "send": 3, "mail": 1, "tick": 5}

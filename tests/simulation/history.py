@@ -109,8 +109,12 @@ async def judge(history: History, stores: Stores = in_memory) -> Verdict:
 
 
 def differences(twin: Verdict, verdict: Verdict) -> list[str]:
-    """Where faults changed what came of the same script."""
-    if not (twin.state and verdict.state):
+    """Where faults changed what came of the same script.
+
+    A leap of time is no fault of the services: other things happen at other instants then.
+    """
+    leapt = any(fault.kind == "leap" for fault in verdict.struck)
+    if leapt or not (twin.state and verdict.state):
         return []
     return [
         f"not the same as undisturbed: {name}: {twin.state[name]} became {verdict.state[name]}"
