@@ -33,18 +33,19 @@ class Broker:
         """Another one after each loss."""
         return f"cluster-{self.cluster}"
 
-    def take(self, message: Message) -> None:
+    def take(self, message: Message) -> StoredRecord:
         """Append a record; a key has always the same partition."""
         topic, key, _, _ = message
-        self.put(topic, crc32(key or b"") % PARTITIONS, message)
+        return self.put(topic, crc32(key or b"") % PARTITIONS, message)
 
-    def put(self, topic: str, partition: int, message: Message) -> None:
+    def put(self, topic: str, partition: int, message: Message) -> StoredRecord:
         """Append a record to a partition."""
         _, key, headers, value = message
         log = self.kept.setdefault((topic, partition), [])
         record = StoredRecord(topic, partition, len(log), key, value, tuple(headers))
         log.append(record)
         self.heard.append(record)
+        return record
 
     def say(self, message: Message) -> None:
         """Another backend sends something, and sends it again should the broker forget it."""
@@ -58,6 +59,18 @@ class Broker:
         self.committed.clear()
         for message in self.foreign:
             self.take(message)
+
+    def lose_the_end(self, topic: str, number: int) -> None:
+        """The last records of a topic are gone, as after an election among replicas behind.
+
+        Who had read further is out of range, and begins with the earliest.
+        """
+        for place in self.places([topic]):
+            kept = self.kept.get(place, [])
+            del kept[max(0, len(kept) - number) :]
+            for group, read in list(self.committed):
+                if read == place and self.committed[group, read] > len(kept):
+                    self.committed[group, read] = 0
 
     def places(self, topics: Iterable[str]) -> list[Place]:
         """The partitions of topics."""
@@ -82,6 +95,8 @@ class Outlet:
     def __init__(self, broker: Broker, misfortune: Misfortune) -> None:
         self._broker = broker
         self._misfortune = misfortune
+        self._offsets: dict[Place, int] = {}
+        self._back: set[str] = set()
 
     async def publish(self, messages: Sequence[Message]) -> Sequence[BaseException | None]:
         """In order; from a failure on nothing of that key is tried."""
@@ -102,14 +117,21 @@ class Outlet:
 
     def _take(self, messages: Sequence[Message]) -> list[None]:
         for message in messages:
-            self._broker.take(message)
+            self._note(self._broker.take(message))
         return [None] * len(messages)
 
     async def to_every_partition(
         self, topic: str, headers: list[tuple[str, bytes]], value: bytes
     ) -> None:
         for partition in range(PARTITIONS):
-            self._broker.put(topic, partition, (topic, None, headers, value))
+            self._note(self._broker.put(topic, partition, (topic, None, headers, value)))
+
+    def _note(self, record: StoredRecord) -> None:
+        """As the real one does it."""
+        place = (record.topic, record.partition)
+        if record.offset <= self._offsets.get(place, -1):
+            self._back.add(record.topic)
+        self._offsets[place] = record.offset
 
     async def cluster_id(self) -> str:
         return self._broker.cluster_id
@@ -118,4 +140,6 @@ class Outlet:
         """There is no connection to lose."""
 
     def went_back(self) -> list[str]:
-        return []
+        found = sorted(self._back)
+        self._back.clear()
+        return found

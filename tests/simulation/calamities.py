@@ -14,6 +14,8 @@ from tests.simulation.replica import Replica, start
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+_TWO_HEARTBEATS_S: Final = 8.0
+"""A second each, on a machine that is as late as it ever is."""
 _SERVICES: Final = ("intake", "escalation", "notifier")
 
 
@@ -112,6 +114,15 @@ async def _clock_back(world: World, more: int) -> None:
     world.time.jump(-(2.0**more))
 
 
+async def _lose_the_end(world: World, more: int) -> None:
+    """The broker loses the end of a topic of ours, and is the same broker as before."""
+    topic = ("cases", "escalations")[more % 2]
+    world.broker.lose_the_end(topic, 1 + more)
+    for service in ("escalation", "notifier"):
+        share_out(world, service)
+    world.unaware_until_s = world.time.elapsed_s + _TWO_HEARTBEATS_S
+
+
 async def _leap(world: World, more: int) -> None:
     """Simulated time goes on though things are in flight: what is late news may be taken back."""
     due = await world.next_due()
@@ -129,6 +140,7 @@ _WHAT: Final[dict[str, Callable[[World, int], Awaitable[None]]]] = {
     "forget": _forget,
     "echo": _echo,
     "leap": _leap,
+    "lose_the_end": _lose_the_end,
     "clock_on": _clock_on,
     "clock_back": _clock_back,
 }

@@ -177,6 +177,8 @@ def rungs_once_and_never_early(left: Remains) -> Iterator[str]:
     for row in tables["firing"]:
         if row["fired_at"] < row["due_at"]:
             yield f"{row['what']} fired before it was due"
+        if row["fired_at"] > left.world.domain:
+            yield f"{row['what']} fired at an instant that has not come"
     rungs = Counter(
         (row["case_id"], row["episode"], row["rung"], row["visit"]) for row in tables["rung"]
     )

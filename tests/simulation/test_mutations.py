@@ -18,6 +18,7 @@ from services.kit.unit import Unit
 from services.notifier.courier import Courier
 from tests.simulation import history
 from tests.simulation.campaign import campaign
+from tests.simulation.history import OF_ONE_SCRIPT
 
 MANY = 60
 Patch = pytest.MonkeyPatch
@@ -189,6 +190,6 @@ MUTATIONS: list[Callable[[Patch], None]] = [
 async def test_a_defect_is_found(mutation: Callable[[Patch], None], monkeypatch: Patch) -> None:
     history._TWINS.clear()  # twins, too, run with the defect, and only here
     mutation(monkeypatch)
-    account = await campaign(range(MANY), least=False)
+    account = await campaign(range(0, MANY * OF_ONE_SCRIPT, OF_ONE_SCRIPT), least=False)
     history._TWINS.clear()
     assert account.failures, f"{MANY} histories did not notice"

@@ -47,6 +47,7 @@ class World:
         self.ghosts: list[tuple[Replica, list[StoredRecord]]] = []
         self.stalled: dict[tuple[str, Place], float] = {}
         self.most = rng.choice((1, 3, 500)) if rng else 500
+        self.unaware_until_s = 0.0
         self.turns = 0
 
     async def open(self, stores: Stores) -> None:
@@ -219,6 +220,8 @@ class World:
         unsent = await self.stores["notifier"].table("delivery")
         if any(row["next_attempt_at"] is not None for row in unsent):
             return "deliveries"
+        if self.unaware_until_s > self.time.elapsed_s:
+            return "relays may not have noticed what was lost"
         return "ghosts" if self.ghosts else ""
 
     async def _unfinished(self, service: str) -> AsyncIterator[str]:
