@@ -115,7 +115,7 @@ class Conduct:
             kind = f"{each.kind}.reported"
             del contact["external_id"]  # only the message's own id tells it from another
             at = {"occurred_at": self.world.domain.isoformat(), "contact": contact}
-            more = at if each.kind == "contact" else {"facts": {f"fact_{self._number}": "x"}}
+            more = at if each.kind == "contact" else {"facts": {"note": f"as of {self._number}"}}
             await self._say(REPORTS, kind, {"case": address, **more}, each.case, name)
             return
         case_id = await self.case_of(each.case)

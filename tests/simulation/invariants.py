@@ -172,13 +172,20 @@ def everybody_knows_the_same(left: Remains) -> Iterator[str]:
                 yield f"{reader} is at {mine and mine[at]} of {writer}'s {entity[end]}"
 
 
-def rungs_once_and_never_early(left: Remains) -> Iterator[str]:
+def nothing_fires_early_or_never(left: Remains) -> Iterator[str]:
     tables = left.tables["escalation"]
     for row in tables["firing"]:
         if row["fired_at"] < row["due_at"]:
             yield f"{row['what']} fired before it was due"
         if row["fired_at"] > left.world.domain:
             yield f"{row['what']} fired at an instant that has not come"
+    for entity in tables["entity"]:
+        if entity["wake_at"] is not None and entity["wake_at"] <= left.world.domain:
+            yield "something is due and did not fire"
+
+
+def a_rung_is_entered_once(left: Remains) -> Iterator[str]:
+    tables = left.tables["escalation"]
     rungs = Counter(
         (row["case_id"], row["episode"], row["rung"], row["visit"]) for row in tables["rung"]
     )
@@ -188,9 +195,6 @@ def rungs_once_and_never_early(left: Remains) -> Iterator[str]:
     entered = sum("rung.entered" in row["type"] for row in tables["log"])
     if entered != len(tables["rung"]):
         yield f"{entered} times a rung was told to be entered, {len(tables['rung'])} are known"
-    for entity in tables["entity"]:
-        if entity["wake_at"] is not None and entity["wake_at"] <= left.world.domain:
-            yield "something is due and did not fire"
 
 
 def told_once_and_to_the_end(left: Remains) -> Iterator[str]:
@@ -236,7 +240,8 @@ PROMISES: Final = (
     streams_have_no_gap_and_chains_hold,
     the_wire_tells_what_the_log_says,
     everybody_knows_the_same,
-    rungs_once_and_never_early,
+    nothing_fires_early_or_never,
+    a_rung_is_entered_once,
     told_once_and_to_the_end,
     what_is_sent_is_the_same_every_time,
 )

@@ -26,7 +26,7 @@ async def test_the_same_history_leaves_the_same_in_both(seed: int, dsns: dict[st
     assert real.violations == fast.violations == []
     assert real.struck == fast.struck
     assert real.state == fast.state
-    assert real.turns == fast.turns
+    # Not the number of turns: PostgreSQL promises no order among what is due at one instant.
 
 
 async def test_most_statements_are_run_by_some_history() -> None:
