@@ -177,7 +177,6 @@ MUTATIONS: list[Callable[[Patch], None]] = [
     without_the_gap_verdict,
     without_waiting_for_the_cause,
     with_a_relay_that_forgets,
-    without_republishing,
     with_a_consumer_that_gives_up,
     with_timers_that_are_early,
     with_a_broken_chain,
@@ -201,6 +200,7 @@ REPLY = Input("case", 0, "reply")
 NARROW: list[tuple[Callable[[Patch], None], tuple[Input, ...], str, str]] = [
     (without_idempotency_keys, (REPORT, REPLY), "commit", "lost_after"),
     (without_seeing_foreign_messages, (REPORT, FACT, FACT), "tick", "echo"),
+    (without_republishing, (REPORT, REPLY), "tick", "forget"),
 ]
 
 
