@@ -14,7 +14,7 @@ from services.kit.unit import QUERIES
 from tests.simulation.faults import Misfortune, strike
 from tests.simulation.store.contract import Result, Store
 
-_WAKING = frozenset(QUERIES[name] for name in ("append", "save", "notify"))
+_WAKING = frozenset(QUERIES[name] for name in ("write", "notify"))
 
 
 class Session:

@@ -23,12 +23,14 @@ from services.escalation.app import STREAMS as ESCALATION
 from services.escalation.handlers import LadderLogic
 from services.escalation.ladders import Ladders
 from services.escalation.relief import Relief
-from services.escalation.staff import EXAMPLE_ROSTER, Staff, read_roster
+from services.escalation.seeking import Seeking
+from services.escalation.staff import EXAMPLE_ROSTER, Staff, load_roster
 from services.escalation.store import PolicyBook
 from services.intake import store as intake_store
 from services.intake.app import STREAMS as INTAKE
 from services.intake.handlers import Handlers, ReportsConsumer
 from services.intake.working import Desk
+from services.kit import ids
 from services.kit.consumer import Consumer
 from services.kit.entities import Logic
 from services.kit.foreign import ForeignLogic
@@ -51,7 +53,7 @@ from services.notifier.handlers import NotifierLogic
 from services.notifier.render import Message, Renderer
 from services.notifier.store import QUERIES
 from services.packs import DEFAULT_PACK, LoadedPack, load_pack
-from tests.simulation.broker import Broker, Outlet, Place
+from tests.simulation.broker import PARTITIONS, Broker, Outlet, Place
 from tests.simulation.database import SimulatedDatabase
 from tests.simulation.faults import Crash, Misfortune
 from tests.simulation.store.contract import Instant
@@ -176,9 +178,9 @@ async def start(around: Surroundings, service: str, name: str) -> Replica:
     streams = STREAMS[service]
     randomness = around.randomness
     sealer = Sealer(around.databases["keys"], MASTER, service, randomness.randbytes)
-    entities = Entities(around.databases[service], streams, Wire(), sealer)
+    entities = Entities(around.databases[service], streams, Wire(read_id=ids.read), sealer)
     logic, foreign, parts = await _PARTS[service](entities)
-    reader = Reader("", streams.inputs, _FOREIGN[service], STREAM_CONTROL, Wire())
+    reader = Reader("", streams.inputs, _FOREIGN[service], STREAM_CONTROL, Wire(read_id=ids.read))
     consumer = Consumer(service, entities, reader, logic, foreign, pause=_no_pause)
     topics = (*streams.inputs, *_FOREIGN[service], STREAM_CONTROL)
     replica = Replica(service, name, entities, consumer, topics, [], parts)
@@ -198,7 +200,8 @@ def _add_loops(
     readers = {row.name: row.readers for row in TOPICS if row.writer == service}
     owner = f"{replica.name}:{around.randomness.getrandbits(32)}"
     relay = Relay(entities, outlet, owner, readers, around.time.seconds)
-    upkeep = Upkeep(entities, _teller(entities, around.broker), gap_age_s=60, consumer=service)
+    tell = _teller(entities, around.broker)
+    upkeep = Upkeep(entities, tell, gap_age_s=60, consumer=service, partitions=PARTITIONS)
     loops = [Loop("relay", relay.step), Loop("upkeep", upkeep.step)]
     if logic is not None:
         loops.append(Loop("timers", Timers(entities, logic, stale_after_s=5).step))
@@ -207,6 +210,7 @@ def _add_loops(
         loops.append(Loop("patience", patience.step))
     if isinstance(logic, LadderLogic):
         loops.append(Loop("relief", Relief(entities, logic).step))
+        loops.append(Loop("seeking", Seeking(entities, logic).step))
     if isinstance(logic, NotifierLogic):
         replica.courier = _courier(replica, around)
         loops.append(Loop("courier", replica.courier.step))
@@ -226,7 +230,7 @@ def _teller(entities: Entities, broker: Broker) -> Callable[[Emittable, UUID], A
 
     async def tell(message: Emittable, id: UUID) -> None:
         now = await entities.now()
-        value = codec.dump_value(message.split()[0], None)
+        value, _ = message.halves()
         event = codec.make(id, source, message.type_name(), None, 0, "", now.domain, b"", value)
         broker.take((STREAM_CONTROL, None, codec.headers(event), value))
 
@@ -261,7 +265,7 @@ def policy_book() -> PolicyBook:
 @lru_cache(maxsize=1)
 def read_roster_once() -> Any:
     """The example roster."""
-    return read_roster(EXAMPLE_ROSTER)
+    return load_roster(EXAMPLE_ROSTER).roster
 
 
 async def _notifier(entities: Entities) -> tuple[Logic | None, ForeignLogic | None, Any]:

@@ -29,8 +29,8 @@ async def test_what_was_lost_is_published_again(seed: int, at: int, lost: int) -
 
 @pytest.mark.xfail(strict=True, reason="the offsets are in the relay's memory only")
 async def test_also_when_the_relays_restart_before_their_next_heartbeat() -> None:
-    lost = Fault("tick", 14, "lose_the_end", 2)
+    lost = Fault("tick", 20, "lose_the_end", 2)
     broken = await _broken(
-        900, lost, Fault("tick", 15, "restart", 0), Fault("tick", 16, "restart", 1)
+        908, lost, Fault("tick", 21, "restart", 0), Fault("tick", 22, "restart", 1)
     )
     assert not [each for each in broken if each.startswith(everybody_knows_the_same.__name__)]

@@ -25,6 +25,8 @@ from tests.simulation.store.contract import EPOCH, Instant, Store
 EXPECTED: Final[tuple[type[BaseException], ...]] = (*RETRYABLE_ERRORS, *UNREACHABLE, BrokerAway)
 SERVICES: Final = ("intake", "escalation", "notifier")
 _TURNS: Final = 6_000
+_BATCH: Final = 150
+"""Of 200 and more a consumer makes two transactions at once."""
 Stores = Callable[[Instant], Awaitable[dict[str, Store]]]
 
 
@@ -46,7 +48,7 @@ class World:
         self.reads: dict[tuple[str, Place], Replica] = {}
         self.ghosts: list[tuple[Replica, list[StoredRecord]]] = []
         self.stalled: dict[tuple[str, Place], float] = {}
-        self.most = rng.choice((1, 3, 500)) if rng else 500
+        self.most = rng.choice((1, 3, _BATCH)) if rng else _BATCH
         self.unaware_until_s = 0.0
         self.turns = 0
 

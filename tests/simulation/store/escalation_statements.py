@@ -25,7 +25,8 @@ _AGENT = """staff_number name groups languages skills supervisor absent absences
 given"""
 _ENTRY = """case_id kind trigger_id name recorded_at decided_at data reason wake_at first_sequence
 events absent_groups"""
-_QUEUE = "case_id owner_group holder next_due category severity rung visit episode state"
+_QUEUE = """case_id owner_group holder next_due category severity rung visit episode state
+overdue_since"""
 
 
 @does(E["add_rungs"])
@@ -75,7 +76,7 @@ def leave_queue(s: MemoryStore, ids: list[UUID]) -> Answer:
 
 @does(E["held_by"])
 def held_by(s: MemoryStore, agents: list[str], limit: int) -> Answer:
-    found = sorted(row["case_id"] for row in s.queue if row["holder"] in agents)
+    found = [row["case_id"] for row in s.queue if row["holder"] in agents]
     return [{"case_id": id} for id in found[:limit]]
 
 
@@ -133,9 +134,15 @@ def all_agents(s: MemoryStore) -> Answer:
 
 
 @does(E["put_group"])
-def put_group(s: MemoryStore, name: str, title: str, supervisor: str | None) -> Answer:
-    s.staff_group.put({"name": name, "title": title, "supervisor": supervisor})
+def put_group(s: MemoryStore, name: str, title: str, supervisor: str | None, given: bool) -> Answer:
+    row = {"name": name, "title": title, "supervisor": supervisor, "given": given}
+    s.staff_group.put(row)
     return 1
+
+
+@does(E["agents_left"])
+def agents_left(s: MemoryStore) -> Answer:
+    return []  # in no history does anybody leave
 
 
 @does(E["all_groups"])

@@ -35,11 +35,16 @@ _STUB: Row = dict.fromkeys(_ENTITY.split()) | {
 _LOG = "topic entity seq id type after recordedat prevhash value"
 
 
-@does(clock.READ)
-def read_clock(s: MemoryStore) -> Answer:
+def clock_columns(s: MemoryStore) -> Row:
+    """The time, as several statements tell it."""
     found = s.simulated_clock.get(True) or {}
     names = ("origin", "speed", "offset", "moved_at")
-    return [{"real": s.now, **{name: found.get(name) for name in names}}]
+    return {"real": s.now, **{name: found.get(name) for name in names}}
+
+
+@does(clock.READ)
+def read_clock(s: MemoryStore) -> Answer:
+    return [clock_columns(s)]
 
 
 @does(Q["stub"])
@@ -68,20 +73,15 @@ def claim(s: MemoryStore, now: Any, limit: int) -> Answer:
     return [e for e in waking(s) if e["wake_at"] <= now][:limit]
 
 
-@does(Q["save"])
-def save(s: MemoryStore, *arrays: list[Any]) -> Answer:
-    for row in columns(_ENTITY, arrays):
-        if row["id"] in s.entity.rows:
-            s.entity.put(row)
-    return [{}]
-
-
-@does(Q["append"])
-def append(s: MemoryStore, at: Any, *arrays: list[Any]) -> Answer:
-    for row in columns(_LOG, arrays):
+@does(Q["write"])
+def write(s: MemoryStore, at: Any, *arrays: list[Any]) -> Answer:
+    for row in columns(_LOG, arrays[:9]):
         pos = s.draw("pos")
         s.log.insert({"pos": pos, "at": at, **row})
         s.unpublished.insert({"pos": pos, "at": at})
+    for row in columns(_ENTITY, arrays[9:]):
+        if row["id"] in s.entity.rows:
+            s.entity.put(row)
     return [{}]
 
 
@@ -195,7 +195,7 @@ def stop_sending(s: MemoryStore, entity: UUID | None, reason: str) -> Answer:
 
 @does(Q["oldest_transaction"])
 def oldest_transaction(s: MemoryStore) -> Answer:
-    return [{"t": s.now}]
+    return [{"t": s.now, **clock_columns(s)}]
 
 
 @does(Q["oldest_unpublished"])

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.kit import sealing
 from services.kit.unit import QUERIES as Q
-from tests.simulation.store.kit_statements import waking
+from tests.simulation.store.kit_statements import clock_columns, waking
 from tests.simulation.store.memory import Answer, MemoryStore, Row, does
 
 KEY_TABLES: dict[str, list[tuple[str, ...]]] = {"subject_key": [("subject",)]}
@@ -72,7 +72,8 @@ def unhold_grace(s: MemoryStore) -> Answer:
 def oldest_due(s: MemoryStore) -> Answer:
     soonest = waking(s)
     over = any(e["held_until"] is not None and e["held_until"] <= s.now for e in s.entity)
-    return [{"at": soonest[0]["wake_at"] if soonest else None, "grace_over": over}]
+    at = soonest[0]["wake_at"] if soonest else None
+    return [{"at": at, "grace_over": over, **clock_columns(s)}]
 
 
 @does(Q["honesty"])
