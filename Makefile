@@ -57,6 +57,12 @@ format: setup ## Format the code
 goldens: setup ## Write JSON Schemas, rendered templates and generated pages anew
 	RECOURSE_WRITE_GOLDENS=1 $(BIN)/python -m pytest tests/golden
 
+simulate: setup ## Histories with faults, from seeds (FOR= seconds, COUNT=, SEED= replays one)
+	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--for $(or $(FOR),180) $(if $(COUNT),--count $(COUNT)) $(if $(LEAST),--least $(LEAST)))
+
+soak: setup ## Many more histories than CI runs (COUNT=, at least 20,000; FIRST= seed)
+	$(BIN)/python -m tests.simulation --count $(or $(COUNT),20000) --least $(or $(COUNT),20000) --first $(or $(FIRST),1000000)
+
 bench: setup ## Measure, each number beside its baseline
 	@$(PIP) install --require-hashes -r benchmarks/requirements.lock
 	$(BIN)/python -m benchmarks --kafka $(KAFKA)
@@ -70,4 +76,4 @@ hooks: setup ## Install the git hooks
 clean: ## Forget the local stack's state (not the environment)
 	rm -rf var
 
-.PHONY: help setup demo up test compose-up compose-down compose-test lint check format goldens bench chaos hooks clean
+.PHONY: help setup demo up test compose-up compose-down compose-test lint check format goldens bench chaos simulate soak hooks clean

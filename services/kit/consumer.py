@@ -7,7 +7,7 @@ Owns order, parking, dead letters and halving. The offsets are committed by the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -38,6 +38,7 @@ class Consumer:
     logic: Logic | None = None
     foreign: ForeignLogic | None = None
     patience_s: float = 45.0
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def handle(self, records: Sequence[Record]) -> bool:
         """Take a batch whole; answers whether there was work in it.
@@ -58,7 +59,7 @@ class Consumer:
                     raise
                 telemetry.RETRIES.labels(reason=type(error).__name__).inc()
                 _log.warning("batch_retry", error=type(error).__name__, attempt=attempt)
-                await asyncio.sleep(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
+                await self.pause(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
         return None
 
     async def _take_or_halve(self, items: Sequence[Sorted]) -> None:

@@ -89,7 +89,13 @@ class Machinery:
         relay = BackgroundLoop("relay", self._relay.step)
         self._channels[f"{blueprint.name}_unpublished"] = relay.wake.set
         tell = _teller(entities, self._outlet, blueprint.control_topic)
-        upkeep = Upkeep(entities, tell, gap_age_s=settings.gap_age_s, consumer=blueprint.name)
+        upkeep = Upkeep(
+            entities,
+            tell,
+            gap_age_s=settings.gap_age_s,
+            consumer=blueprint.name,
+            partitions=settings.partitions,
+        )
         self.loops += [relay, BackgroundLoop("upkeep", upkeep.step)]
 
     def _add_patience(self, settings: Settings, entities: Entities, reader: Reader) -> None:

@@ -76,6 +76,8 @@ class KafkaOutlet:
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
+            # Heartbeats show that an offset went back also where nothing else is published.
+            self._note(outcome)
 
     async def cluster_id(self) -> str:
         """The id of the broker's cluster, asked now and then. Raises `KafkaError`."""

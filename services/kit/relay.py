@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Protocol
@@ -51,12 +51,18 @@ class Relay:
     """The relay of one service; the replica that holds the lease works, the others wait."""
 
     def __init__(
-        self, entities: Entities, outlet: Outlet, owner: str, readers: Mapping[str, Sequence[str]]
+        self,
+        entities: Entities,
+        outlet: Outlet,
+        owner: str,
+        readers: Mapping[str, Sequence[str]],
+        seconds: Callable[[], float] = monotonic,
     ) -> None:
         self._entities = entities
         self._outlet = outlet
         self._owner = owner
         self._readers = readers
+        self._seconds = seconds
         self._beat_at = float("-inf")
         self._leased_at = float("-inf")
         self._cluster: str | None = None
@@ -76,9 +82,9 @@ class Relay:
 
     async def _has_lease(self) -> bool:
         """Whether we may publish; asked in the database only when a third of the lease is over."""
-        if monotonic() - self._leased_at < _LEASE.total_seconds() / 3:
+        if self._seconds() - self._leased_at < _LEASE.total_seconds() / 3:
             return True
-        asked_at = monotonic()
+        asked_at = self._seconds()
         row = await self._entities.db.fetchrow(QUERIES["lease"], "relay", self._owner, _LEASE)
         if row is None:
             return False
@@ -145,10 +151,10 @@ class Relay:
         )  # fmt: skip
 
     async def _beat_if_due(self) -> float:
-        since_s = monotonic() - self._beat_at
+        since_s = self._seconds() - self._beat_at
         if since_s < _HEARTBEAT_S:
             return max(0.01, _HEARTBEAT_S - since_s)
-        self._beat_at = monotonic()
+        self._beat_at = self._seconds()
         t, stopped, now = await self._complete_before()
         telemetry.HEARTBEAT_BEHIND.set((now.real - t).total_seconds())
         # Together, so that they share a request.

@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import hmac
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 from typing import Any, Final
 from uuid import UUID
@@ -47,13 +47,23 @@ class UnsealError(ValueError):
 
 
 class Sealer:
-    """Seals and opens under subject keys, which it fetches in batches and caches for a while."""
+    """Seals and opens under subject keys, which it fetches in batches and caches for a while.
 
-    def __init__(self, keys: Database, master_key: bytes, service: str) -> None:
+    `random_bytes` makes keys and nonces; only a simulation may pass anything that repeats itself.
+    """
+
+    def __init__(
+        self,
+        keys: Database,
+        master_key: bytes,
+        service: str,
+        random_bytes: Callable[[int], bytes] = os.urandom,
+    ) -> None:
         if len(master_key) != 32:
             raise ValueError("the master key must be base64 of exactly 32 bytes")
         self._keys = keys
         self._service = service
+        self._random_bytes = random_bytes
         self._master = AESGCM(_derive(master_key, b"recourse wrap"))
         self._index_key = _derive(master_key, b"recourse blind index")
         self._store = AESGCM(_derive(master_key, b"recourse store"))
@@ -64,7 +74,7 @@ class Sealer:
         self._make_room()
         wanted = sorted(subject for subject in set(subjects) if not self._is_fresh(subject))
         if wanted and create:
-            wrapped = [self._wrap(subject, os.urandom(32)) for subject in wanted]
+            wrapped = [self._wrap(subject, self._random_bytes(32)) for subject in wanted]
             self._keep(await self._keys.fetch(_MAKE, wanted, self._service, wrapped))
             # One that somebody else made at the same time is seen by the next statement only.
             wanted = [subject for subject in wanted if not self._is_fresh(subject)]
@@ -94,7 +104,7 @@ class Sealer:
     def seal(self, subject: UUID, plaintext: bytes, bound_to: bytes) -> bytes | None:
         """The blob, or None where the subject was erased. The key must have been loaded."""
         key = self._key(subject)
-        return None if key is None else _seal(key, plaintext, bound_to)
+        return None if key is None else self._seal(key, plaintext, bound_to)
 
     def open(self, subject: UUID, blob: bytes, bound_to: bytes) -> bytes | None:
         """The plaintext, or None where the subject was erased. Raises `UnsealError`."""
@@ -115,7 +125,7 @@ class Sealer:
 
     def seal_raw(self, plaintext: bytes, bound_to: bytes) -> bytes:
         """Seal what belongs to no known subject (dead letters), under the master key."""
-        return _seal(self._store, plaintext, bound_to)
+        return self._seal(self._store, plaintext, bound_to)
 
     def open_raw(self, blob: bytes, bound_to: bytes) -> bytes:
         """The opposite of `seal_raw`. Raises `UnsealError`."""
@@ -146,8 +156,12 @@ class Sealer:
     def _key(self, subject: UUID) -> AESGCM | None:
         return self._cache[subject][0]
 
+    def _seal(self, key: AESGCM, plaintext: bytes, bound_to: bytes) -> bytes:
+        nonce = self._random_bytes(12)
+        return _VERSION + nonce + key.encrypt(nonce, plaintext, bound_to)
+
     def _wrap(self, subject: UUID, key: bytes) -> bytes:
-        return _seal(self._master, key, subject.bytes)
+        return self._seal(self._master, key, subject.bytes)
 
     def _unwrap(self, subject: UUID, wrapped: bytes) -> bytes:
         return _open(self._master, wrapped, subject.bytes)
@@ -163,11 +177,6 @@ def master_key_from(text: str) -> bytes:
 
 def _derive(master: bytes, purpose: bytes) -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(master)
-
-
-def _seal(key: AESGCM, plaintext: bytes, bound_to: bytes) -> bytes:
-    nonce = os.urandom(12)
-    return _VERSION + nonce + key.encrypt(nonce, plaintext, bound_to)
 
 
 def _open(key: AESGCM, blob: bytes, bound_to: bytes) -> bytes:

@@ -26,11 +26,14 @@ Tell = Callable[[Emittable, UUID], Awaitable[None]]
 class Upkeep:
     """The chores of one service. `tell` publishes on the control topic, best effort."""
 
-    def __init__(self, entities: Entities, tell: Tell, *, gap_age_s: float, consumer: str) -> None:
+    def __init__(
+        self, entities: Entities, tell: Tell, *, gap_age_s: float, consumer: str, partitions: int
+    ) -> None:
         self._entities = entities
         self._tell = tell
         self._gap_age = timedelta(seconds=gap_age_s)
         self._consumer = consumer
+        self._partitions = partitions
         self._ahead_until: datetime | None = None
         self._rounds = 0
         self._asked: dict[tuple[UUID, str, int], datetime] = {}
@@ -80,8 +83,10 @@ class Upkeep:
             for row in rows:
                 age_s = (now - row["t"]).total_seconds()
                 telemetry.STREAM_AGE.labels(topic=topic, partition=row["part"]).set(age_s)
+            # A partition that was not heard of yet may hold what is older than all that was heard.
+            heard_all = len(rows) >= self._partitions
             # Each confirmation wakes every service.
-            if rows and self._rounds % _CONFIRM_EACH_ROUNDS == 0:
+            if heard_all and self._rounds % _CONFIRM_EACH_ROUNDS == 0:
                 slowest = min(row["t"] for row in rows)
                 message = self._entities.codec.confirmation(self._consumer, topic, slowest)
                 await self._tell(message, _name(self._consumer, topic, slowest.isoformat()))

@@ -18,7 +18,7 @@ import structlog
 
 from schemas.topics import DELIVERIES
 from schemas.vocabulary import DeliveryChannel, DeliveryStatus
-from services.kit.db import UNREACHABLE
+from services.kit.db import RETRYABLE_ERRORS
 from services.kit.entities import Decision
 from services.kit.unit import Entities, Unit
 from services.notifier import metrics
@@ -30,6 +30,7 @@ from services.notifier.store import QUERIES, to_event
 
 _log = structlog.get_logger(__name__)
 _IDLE_S = 5.0
+_PASSING: tuple[type[BaseException], ...] = (TimeoutError, *RETRYABLE_ERRORS)
 _DONE = frozenset({DeliveryStatus.SENT, DeliveryStatus.FAILED})
 
 
@@ -134,7 +135,7 @@ class Courier:
         """Send one delivery; what comes of it is settled by the next step."""
         try:
             attempt = await self._attempt(leased)
-        except UNREACHABLE as error:
+        except _PASSING as error:
             # Without the database nothing can be written down: the lease ends by itself.
             _log.warning("delivery_left", delivery=str(leased.id), error=type(error).__name__)
             return

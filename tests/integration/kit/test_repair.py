@@ -72,7 +72,7 @@ async def test_a_gap_is_asked_for_and_the_producer_sends_it_again(dsns: dict[str
         async def tell(message: Emittable, _: UUID) -> None:
             told.append(message)
 
-        await Upkeep(reader, tell, gap_age_s=0, consumer="escalation").step()
+        await Upkeep(reader, tell, gap_age_s=0, consumer="escalation", partitions=1).step()
         (wanted,) = [m for m in told if isinstance(m, ResendRequested)]
         assert (wanted.case_id, wanted.from_sequence, wanted.to_sequence) == (case, 2, 2)
         await writer.db.execute("DELETE FROM unpublished")
@@ -214,7 +214,7 @@ async def test_what_was_postponed_is_asked_for_and_decided_anew(dsns: dict[str, 
         async def tell(message: Emittable, _: UUID) -> None:
             told.append(message)
 
-        await Upkeep(reader, tell, gap_age_s=0, consumer="escalation").step()
+        await Upkeep(reader, tell, gap_age_s=0, consumer="escalation", partitions=1).step()
         (wanted,) = [m for m in told if isinstance(m, ResendRequested)]
         assert (wanted.from_sequence, wanted.to_sequence) == (1, 1)
         logic.knows = True
@@ -233,7 +233,7 @@ async def test_a_gap_is_not_asked_for_again_at_once(dsns: dict[str, str]) -> Non
         async def tell(message: Emittable, _: UUID) -> None:
             told.append(message)
 
-        upkeep = Upkeep(reader, tell, gap_age_s=60, consumer="escalation")
+        upkeep = Upkeep(reader, tell, gap_age_s=60, consumer="escalation", partitions=1)
         for _ in range(3):
             await upkeep.step()
         assert len([m for m in told if isinstance(m, ResendRequested)]) == 1

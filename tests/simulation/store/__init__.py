@@ -1,0 +1,1 @@
+"""Where a simulated service keeps its rows: in memory, or in PostgreSQL under the same contract."""

@@ -1,0 +1,146 @@
+"""What the statements of intake and of the notifier do, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from services.intake.store import QUERIES as I
+from services.notifier.store import QUERIES as N
+from tests.simulation.store.memory import Answer, MemoryStore, Row, columns, does
+
+INTAKE_TABLES: dict[str, list[tuple[str, ...]]] = {
+    "case_identity": [("identity",)],
+    "case_line": [("case_id",)],
+    "case_key": [("key", "opened_at", "case_id")],
+    "policy": [("digest",)],
+}
+NOTIFIER_TABLES: dict[str, list[tuple[str, ...]]] = {
+    "delivery": [("id",), ("key",), ("event_id", "recipient", "channel")],
+    "recipient": [("recipient",)],
+    "policy": [("digest",)],
+}
+_OVER = ("closed", "withdrawn", "merged")
+_LINE = "case_id status episode category severity lane opened_at started_at"
+_DELIVERY = """id key case_id subject event_id recipient channel template status attempts reason
+planned_at sent_at next_attempt_at body"""
+
+
+@does(I["advise"], N["lock_inboxes"])
+def hold(s: MemoryStore, keys: list[Any]) -> Answer:
+    """Advisory locks: nobody to wait for, since one step follows another."""
+    return [{} for _ in keys]
+
+
+@does(I["identities"])
+def identities(s: MemoryStore, keys: list[bytes]) -> Answer:
+    return [s.case_identity[key] for key in keys if key in s.case_identity.rows]
+
+
+@does(I["matters"])
+def matters(s: MemoryStore, keys: list[bytes]) -> Iterator[Row]:
+    for row in s.case_key:
+        if row["key"] in keys and s.case_line[row["case_id"]]["status"] not in _OVER:
+            yield {"key": row["key"], "case_id": row["case_id"]}
+
+
+@does(I["add_identities"])
+def add_identities(s: MemoryStore, *arrays: list[Any]) -> Answer:
+    for row in columns("identity case_id", arrays):
+        s.case_identity.insert(row)
+    return len(arrays[0])
+
+
+@does(I["save_lines"])
+def save_lines(s: MemoryStore, *arrays: list[Any]) -> Answer:
+    for row in columns(_LINE, arrays):
+        if not s.case_line.insert_new(row):
+            del row["lane"], row["opened_at"]
+            s.case_line.change(row["case_id"], **row)
+    return len(arrays[0])
+
+
+@does(I["add_keys"])
+def add_keys(s: MemoryStore, *arrays: list[Any]) -> Answer:
+    return sum(s.case_key.insert_new(row) for row in columns("key opened_at case_id", arrays))
+
+
+@does(I["leave_incidents"])
+def leave_incidents(s: MemoryStore, ids: list[UUID], now: Any) -> Answer:
+    return 0  # no history links a case to an incident
+
+
+@does(I["keep_policy"])
+def keep_intakes_policy(s: MemoryStore, digest: str, name: str, version: str, text: str) -> Answer:
+    row = {"digest": digest, "name": name, "version": version, "document": text}
+    return int(s.policy.insert_new(row))
+
+
+@does(N["keep_policy"])
+def keep_notifiers_policy(
+    s: MemoryStore, digest: str, name: str, version: str, text: str
+) -> Answer:
+    row = {"digest": digest, "name": name, "version": version, "content": text}
+    return int(s.policy.insert_new(row))
+
+
+@does(N["policies"])
+def policies(s: MemoryStore) -> Answer:
+    return list(s.policy)
+
+
+@does(N["read_recipients"])
+def read_recipients(s: MemoryStore, wanted: list[str]) -> Answer:
+    return [s.recipient[name] for name in wanted if name in s.recipient.rows]
+
+
+@does(N["plan"])
+def plan(s: MemoryStore, *arrays: list[Any]) -> Iterator[Row]:
+    more = dict.fromkeys(("confirmed_at", "lease_owner", "lease_until"))
+    for row in columns(_DELIVERY, arrays):
+        if s.delivery.insert_new({"pos": s.draw("delivery"), **row, **more}):
+            yield {"id": row["id"]}
+
+
+def _to_send(s: MemoryStore) -> list[dict[str, Any]]:
+    waiting = [row for row in s.delivery if row["next_attempt_at"] is not None]
+    return sorted(waiting, key=lambda row: row["next_attempt_at"])
+
+
+@does(N["claim"])
+def claim(s: MemoryStore, now: Any, limit: int, owner: str, until: Any) -> Iterator[Row]:
+    leased = {"lease_owner": owner, "lease_until": until, "next_attempt_at": until}
+    for row in [row for row in _to_send(s) if row["next_attempt_at"] <= now][:limit]:
+        more = {"status": "sending", "attempts": row["attempts"] + 1, **leased}
+        yield s.delivery.change(row["id"], **more)
+
+
+@does(N["lease_owners"])
+def lease_owners(s: MemoryStore) -> Answer:
+    owners = {row["lease_owner"] for row in _to_send(s) if row["lease_owner"] is not None}
+    return [{"lease_owner": owner} for owner in sorted(owners)]
+
+
+@does(N["inherit"])
+def inherit(s: MemoryStore, owners: list[str], now: Any) -> Answer:
+    found = [row for row in _to_send(s) if row["lease_owner"] in owners]
+    for row in found:
+        s.delivery.change(row["id"], lease_until=now, next_attempt_at=now)
+    return len(found)
+
+
+@does(N["settle"])
+def settle(s: MemoryStore, owner: str, *arrays: list[Any]) -> Iterator[Row]:
+    free = {"lease_owner": None, "lease_until": None}
+    for ended in columns("id attempts status reason sent_at next_attempt_at", arrays):
+        row = s.delivery[ended["id"]]
+        mine = row["lease_owner"] == owner and row["attempts"] == ended["attempts"]
+        if row["status"] == "sending" and mine:
+            yield s.delivery.change(row["id"], **ended, **free)
+
+
+@does(N["next_attempt"])
+def next_attempt(s: MemoryStore) -> Answer:
+    waiting = _to_send(s)
+    return [{"at": waiting[0]["next_attempt_at"] if waiting else None}]
