@@ -5,7 +5,8 @@ Owns the pace and the end of the wait.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from time import monotonic
 
 from services.kit.batch import Batch
 from services.kit.foreign import ForeignLogic
@@ -21,12 +22,20 @@ class Patience:
     """The waiting room of one service's foreign topics."""
 
     def __init__(
-        self, entities: Entities, reader: Reader, foreign: ForeignLogic, *, unknown_wait_s: float
+        self,
+        entities: Entities,
+        reader: Reader,
+        foreign: ForeignLogic,
+        *,
+        unknown_wait_s: float,
+        seconds: Callable[[], float] = monotonic,
     ) -> None:
         self._entities = entities
         self._reader = reader
         self._foreign = foreign
-        self._wait = timedelta(seconds=unknown_wait_s)
+        self._wait_s = unknown_wait_s
+        self._seconds = seconds
+        self._tried_first: dict[bytes, float] = {}
 
     async def step(self) -> float:
         """Try those whose time has come; answers the seconds to rest."""
@@ -39,7 +48,7 @@ class Patience:
                 raw = unit.sealer.open_raw(row["raw"], row["hash"])
                 topic = self._reader.prefix + row["topic"]
                 record = unpack(topic, row["part"], row["offset_"], raw)
-                if unit.real_now - row["at"] > self._wait:
+                if self._in_vain(row["hash"]):
                     items.append(Bad(record, row["topic"], row["reason"], "waited in vain"))
                 else:
                     items.append(self._reader.sort(record))
@@ -48,4 +57,15 @@ class Patience:
             done = [row["hash"] for row in rows if row["hash"] not in batch.kept_waiting]
             await unit.conn.execute(QUERIES["drop_foreign"], done)
         batch.count()
+        for hash_ in done:
+            self._tried_first.pop(hash_, None)
         return _IDLE_S
+
+    def _in_vain(self, hash_: bytes) -> bool:
+        """Whether a message was tried for as long as is set, by this process and its own clock.
+
+        Not by the database's: after downtime, or when that clock jumps, what the message waits for
+        may be right behind it.
+        """
+        now_s = self._seconds()
+        return now_s - self._tried_first.setdefault(hash_, now_s) > self._wait_s

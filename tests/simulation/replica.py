@@ -206,7 +206,8 @@ def _add_loops(
     if logic is not None:
         loops.append(Loop("timers", Timers(entities, logic, stale_after_s=5).step))
     if foreign is not None:
-        patience = Patience(entities, reader, foreign, unknown_wait_s=60)
+        seconds = around.time.seconds
+        patience = Patience(entities, reader, foreign, unknown_wait_s=60, seconds=seconds)
         loops.append(Loop("patience", patience.step))
     if isinstance(logic, LadderLogic):
         loops.append(Loop("relief", Relief(entities, logic).step))

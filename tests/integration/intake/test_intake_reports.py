@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from tests.support.cases import report_body
 from tests.support.intake import Intake
 from tests.support.intake import intake as running
@@ -102,6 +104,27 @@ async def test_what_names_an_unknown_case_waits_for_it(intake: Intake) -> None:
     await intake.entities.db.execute("UPDATE foreign_waiting SET retry_at = clock_timestamp()")
     await intake.patience.step()
     assert await intake.event_names() == ["case.opened", "contact.added"]
+
+
+async def test_a_wait_in_vain_ends_by_the_time_of_its_tries(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither downtime nor the database's clock shortens it."""
+    now_s = [0.0]
+    monkeypatch.setattr(intake.patience, "_seconds", lambda: now_s[0])
+
+    async def try_again() -> list[str]:
+        await intake.entities.db.execute("UPDATE foreign_waiting SET retry_at = clock_timestamp()")
+        await intake.patience.step()
+        return [row["reason"] for row in await intake.dead_letters()]
+
+    await intake.consume(intake.record("contact.reported", chat(CALL)))
+    await intake.entities.db.execute("UPDATE foreign_waiting SET at = at - interval '1 day'")
+    assert await try_again() == []
+    now_s[0] = 59.0
+    assert await try_again() == []
+    now_s[0] = 61.0
+    assert await try_again() == ["unknown_case"]
 
 
 async def test_a_bad_message_is_a_dead_letter_and_the_batch_goes_on(intake: Intake) -> None:
