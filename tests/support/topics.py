@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
 from schemas.envelope import Envelope, from_headers
 from schemas.topics import TOPICS, topic_names
@@ -129,10 +130,19 @@ async def ask_to_resend(stack: RunningStack, topic: str, case_id: str, last: int
     value = message.halves()[0]
     now = datetime.now(UTC)
     event = wire.make(uuid4(), "newcomer", message.type_name(), None, 0, "", now, b"", value)
-    async with backend(stack) as producer:
-        await producer.send_and_wait(
-            f"{stack.prefix}stream-control", value, headers=wire.headers(event)
-        )
+    async with asyncio.timeout(_READ_S):
+        while not await _sent(stack, value, wire.headers(event)):
+            await asyncio.sleep(0.1)
+
+
+async def _sent(stack: RunningStack, value: bytes, headers: list[tuple[str, bytes]]) -> bool:
+    """Whether the broker took it: one that was just restarted may refuse at first."""
+    try:
+        async with backend(stack) as producer:
+            await producer.send_and_wait(f"{stack.prefix}stream-control", value, headers=headers)
+    except KafkaError:
+        return False
+    return True
 
 
 def envelopes(records: Iterable[Any], *topics: str) -> list[tuple[str, Envelope]]:
