@@ -129,11 +129,10 @@ class LadderLogic:
         order = find_holder(state, self.pinned(state.policy.digest), roster, loads, now)
         if order.staff_number is not None:
             loads[order.staff_number] = loads.get(order.staff_number, 0) + 1
-        return self.obey(unit, entity, order)
+        return self.obey(unit, entity, state, order)
 
-    def obey(self, unit: Unit, entity: Entity, order: Order) -> Decided:
-        """Carry out what the roster leads to."""
-        state = read_state(entity.state or b"")
+    def obey(self, unit: Unit, entity: Entity, state: LadderState, order: Order) -> Decided:
+        """Carry out what the roster leads to; `state` is the entity's, and is used up."""
         policy, now = self.pinned(state.policy.digest), unit.now_for(entity)
         trigger = uuid5(entity.id, f"{order.command}:{entity.position(ESCALATIONS)}")
         number = order.staff_number if isinstance(order, Assign) else None

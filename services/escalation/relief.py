@@ -55,7 +55,9 @@ class Relief:
     def _relieve(self, unit: Unit, entity: Entity, gone: Sequence[str]) -> Decided | None:
         if entity.state is None:
             return None
-        holder = read_state(entity.state).place.holder
+        state = read_state(entity.state)
+        holder = state.place.holder
         if holder is None or holder.staff_number not in gone:
             return None
-        return self.logic.obey(unit, entity, Relieve(staff_number=holder.staff_number))
+        order = Relieve(staff_number=holder.staff_number)
+        return self.logic.obey(unit, entity, state, order)

@@ -81,4 +81,4 @@ class Seeking:
         policy = self.logic.pinned(state.policy.digest)
         if not may_find_sooner(state, policy, roster, loads, now):
             return None
-        return self.logic.obey(unit, entity, Seek())
+        return self.logic.obey(unit, entity, state, Seek())

@@ -16,7 +16,7 @@ from schemas.pack import ActionRule
 from schemas.vocabulary import ActionName, ActionState, Lane, Role, StopReason
 from services.escalation.core.deadlines import due_of
 from services.escalation.core.policy import instant_after
-from services.escalation.core.records import ActionRecord, ClockEnd
+from services.escalation.core.records import ACTION_PREFIX, ActionRecord, ClockEnd
 from services.escalation.core.timekeeping import end, start_action_clock
 from services.escalation.core.turn import Turn
 
@@ -28,7 +28,7 @@ def request(
 ) -> ActionRecord:
     """Asks for an action: its clock starts, and it expires by itself."""
     state = turn.state
-    clock = start_action_clock(turn, f"action:{action}", rule.answer_within)
+    clock = start_action_clock(turn, f"{ACTION_PREFIX}{action}", rule.answer_within)
     record = ActionRecord(
         id=uuid5(state.case_id, f"action:{action}:{clock.cycle}"),
         action=action,

@@ -6,7 +6,7 @@ an offer. Never decides whether a case goes up: it is told why.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -42,18 +42,16 @@ def climb(turn: Turn, target: str, why: Why) -> None:
     enter(turn, rung.name, replace(why, passed=passed))
 
 
-def _with_visits_left(turn: Turn, target: str) -> Iterator[Rung]:
+def rungs_from(turn: Turn, target: str) -> list[Rung]:
+    """A rung and those that follow it, as far as the case may still visit them."""
+    found: list[Rung] = []
     name: str | None = target
     while name is not None:
         rung = turn.policy.rungs[name]
         if turn.state.visits.get(name, 0) < rung.max_visits:
-            yield rung
+            found.append(rung)
         name = rung.then
-
-
-def rungs_from(turn: Turn, target: str) -> list[Rung]:
-    """A rung and those that follow it, as far as the case may still visit them."""
-    return list(_with_visits_left(turn, target))
+    return found
 
 
 def staffed_rung(turn: Turn, rungs: list[Rung]) -> tuple[Rung, tuple[str, ...]]:

@@ -16,7 +16,7 @@ from schemas.vocabulary import ActionName, HolderReason, RungReason
 from services.escalation.core import actions
 from services.escalation.core.climbing import climb, expire
 from services.escalation.core.deadlines import VISIBLE, Deadline, DeadlineKind
-from services.escalation.core.holders import take_back
+from services.escalation.core.holders import start_acknowledgement, take_back
 from services.escalation.core.policy import Policy, breach_reason
 from services.escalation.core.records import (
     ACKNOWLEDGEMENT,
@@ -28,7 +28,7 @@ from services.escalation.core.records import (
     ClockRecord,
 )
 from services.escalation.core.state import LadderState
-from services.escalation.core.timekeeping import restart, resume, start_rung_clock
+from services.escalation.core.timekeeping import restart, resume
 from services.escalation.core.turn import Firing, Turn
 from services.escalation.core.undo import Why
 
@@ -101,8 +101,7 @@ def _fire(turn: Turn, found: Deadline) -> None:
             resume(turn, {state.pauses[found.position].cause}, found.at, "pause_ended")
         case DeadlineKind.ACKNOWLEDGEMENT_EXPIRES:
             state.place.acknowledged_until = None
-            budget = turn.policy.acknowledge_within(state.place.rung, state.lane)
-            start_rung_clock(turn, ACKNOWLEDGEMENT, budget)
+            start_acknowledgement(turn)
         case DeadlineKind.ACTION_EXPIRES:
             actions.expire(turn, state.actions[found.position])
         case _:

@@ -60,8 +60,13 @@ def take_back(turn: Turn, reason: HolderReason) -> None:
     if reason in _LOST:
         place.acknowledged_until = None
         end_where(turn, lambda record: record.name == ACKNOWLEDGEMENT, ClockEnd.STOPPED)
-        budget = turn.policy.acknowledge_within(place.rung, turn.state.lane)
-        start_rung_clock(turn, ACKNOWLEDGEMENT, budget)
+        start_acknowledgement(turn)
+
+
+def start_acknowledgement(turn: Turn) -> None:
+    """Somebody on the case's rung must see it from now on, where the rung asks for that."""
+    budget = turn.policy.acknowledge_within(turn.state.place.rung, turn.state.lane)
+    start_rung_clock(turn, ACKNOWLEDGEMENT, budget)
 
 
 def give_to_group(turn: Turn) -> None:

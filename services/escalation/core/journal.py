@@ -97,16 +97,14 @@ def of_event(
     data = event.model_dump(mode="json", exclude=set(event.private_fields()), exclude_unset=True)
     if event.by is not None:
         data["by"] = _anonymous(event.by)
-    return Entry(
+    return _entry(
+        decision,
         kind=TriggerKind.EVENT,
         trigger=event_id,
         name=event.type_name(),
         recorded_at=recorded_at,
         now=now,
         data=data,
-        reason=decision.outcome,
-        wake_at=decision.wake_at,
-        absent_groups=decision.absent_groups,
     )
 
 
@@ -120,15 +118,13 @@ def of_wake(
     lateness_ms: int,
 ) -> Entry:
     """The entry of a wake-up."""
-    return Entry(
+    return _entry(
+        decision,
         kind=TriggerKind.WAKE,
         trigger=wake_id,
         name="wake",
         now=now,
         data={"real_now": real_now.isoformat(), "stale": stale, "lateness_ms": lateness_ms},
-        reason=decision.outcome,
-        wake_at=decision.wake_at,
-        absent_groups=decision.absent_groups,
     )
 
 
@@ -140,15 +136,13 @@ def of_command(
     texts: dict[str, Any] = dict.fromkeys(_TEXTS & said.keys(), WITHHELD)
     if isinstance(command, RequestAction):
         texts["parameters"] = dict.fromkeys(command.parameters, WITHHELD)
-    return Entry(
+    return _entry(
+        decision,
         kind=TriggerKind.COMMAND,
         trigger=command_id,
         name=command.command,
         now=now,
         data={"command": {**said, **texts, "by": _anonymous(command.by)}, "stale": stale},
-        reason=decision.outcome,
-        wake_at=decision.wake_at,
-        absent_groups=decision.absent_groups,
     )
 
 
@@ -156,15 +150,13 @@ def of_order(
     order: Order, order_id: UUID, now: datetime, decision: Decision, *, stale: bool
 ) -> Entry:
     """The entry of what the roster led to."""
-    return Entry(
+    return _entry(
+        decision,
         kind=TriggerKind.ORDER,
         trigger=order_id,
         name=order.command,
         now=now,
         data={"order": order.model_dump(mode="json", exclude_none=True), "stale": stale},
-        reason=decision.outcome,
-        wake_at=decision.wake_at,
-        absent_groups=decision.absent_groups,
     )
 
 
@@ -178,12 +170,20 @@ def of_answer(
     stale: bool,
 ) -> Entry:
     """The entry of another backend's answer; what it says beside the action's id stays out."""
-    return Entry(
+    return _entry(
+        decision,
         kind=TriggerKind.ANSWER,
         trigger=answer_id,
         name=name,
         now=now,
         data={"action_id": str(answer.action_id), "stale": stale},
+    )
+
+
+def _entry(decision: Decision, **trigger: Any) -> Entry:
+    """A trigger, with what the decision about it came to."""
+    return Entry(
+        **trigger,
         reason=decision.outcome,
         wake_at=decision.wake_at,
         absent_groups=decision.absent_groups,

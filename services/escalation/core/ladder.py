@@ -10,10 +10,9 @@ from __future__ import annotations
 from schemas.escalation import LadderStopped, RungEntered
 from schemas.vocabulary import HolderReason, StopReason
 from services.escalation.core.actions import call_off
-from services.escalation.core.holders import left_behind, seek
+from services.escalation.core.holders import left_behind, seek, start_acknowledgement
 from services.escalation.core.policy import instant_after
 from services.escalation.core.records import (
-    ACKNOWLEDGEMENT,
     RUNG_CLOCK,
     ClockEnd,
     OfferState,
@@ -87,8 +86,7 @@ def entered(turn: Turn, left: str | None, why: Why) -> None:
         text=why.text,
     )
     start_rung_clock(turn, RUNG_CLOCK, budget)
-    acknowledge = turn.policy.acknowledge_within(place.rung, lane)
-    start_rung_clock(turn, ACKNOWLEDGEMENT, acknowledge)
+    start_acknowledgement(turn)
     seek(turn)
 
 
