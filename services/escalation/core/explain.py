@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic_core import to_jsonable_python
+
 from services.escalation.core.clock import Clock, Due, format_duration
 from services.escalation.core.clock import explain as explain_clock
 from services.escalation.core.deadlines import clock_of, due_of, honoured_pauses
@@ -19,6 +21,7 @@ from services.escalation.core.records import (
     RUNG_CLOCK,
     ActionRecord,
     ClockRecord,
+    ExtensionRecord,
     OfferRecord,
     RungRecord,
 )
@@ -51,11 +54,21 @@ def _clock(record: ClockRecord, state: LadderState, policy: Policy) -> dict[str,
         "pack_digest": policy.digest,
         "calendar": {"name": calendar, "digest": digest} if calendar else None,
         "events": _events_of(record, state),
-        "extensions": [
-            extension.model_dump(mode="json", exclude={"reason"}) for extension in record.extensions
-        ],
+        "extensions": [_extension(extension) for extension in record.extensions],
         "segments": _segments(record, state, policy),
     }
+
+
+def _extension(given: ExtensionRecord) -> dict[str, Any]:
+    """All but its reason, which is a person's words."""
+    plain = {
+        "at": given.at,
+        "by": given.by,
+        "actor": given.actor,
+        "approver": given.approver,
+        "cause": given.cause,
+    }
+    return dict(to_jsonable_python(plain, timedelta_mode="iso8601"))
 
 
 def _events_of(record: ClockRecord, state: LadderState) -> list[dict[str, str]]:

@@ -52,7 +52,7 @@ def _claim(turn: Turn, command: Claim, agents: KnownAgents) -> None:
         raise CommandRefusedError(
             RefusalReason.ALREADY_HELD,
             "somebody holds the case already",
-            holder=holder.model_dump(mode="json"),
+            holder=holder.plain(),
         )
     _check_may_hold(turn, staff_number, agents)
     name = agents.names.get(staff_number) or command.by.name
@@ -87,7 +87,7 @@ def _check_holds(turn: Turn, command: HoldingCommand) -> Holder:
         raise CommandRefusedError(
             RefusalReason.NOT_HOLDER,
             "somebody else holds the case",
-            holder=holder.model_dump(mode="json"),
+            holder=holder.plain(),
         )
     return holder
 

@@ -79,7 +79,11 @@ def entered(turn: Turn, left: str | None, why: Why) -> None:
     turn.state.history.append(record)
     turn.emit(
         RungEntered,
-        **record.model_dump(include={"side", "from_rung", "entered_at", "reason", "clock"}),
+        side=record.side,
+        from_rung=left,
+        entered_at=record.entered_at,
+        reason=record.reason,
+        clock=record.clock,
         due_at=instant_after(turn.policy, budget, turn.now) if budget else None,
         lateness_ms=lateness_ms,
         by_role=turn.by_role,

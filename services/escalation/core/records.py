@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from msgspec import Struct
 
 from schemas.pack_clocks import Budget, EndRule, Roll
 from schemas.vocabulary import ActionName, ActionState, HolderReason, Role, RungReason, Side
@@ -21,6 +21,7 @@ ACKNOWLEDGEMENT = "acknowledgement"
 HOLDER_CLOCK = "holder"
 ACTION_PREFIX = "action:"
 PROMISE_PREFIX = "promise:"
+NO_TIME: Final = timedelta(0)
 
 
 class PauseCause(StrEnum):
@@ -51,13 +52,15 @@ class OfferState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-class Document(BaseModel):
-    """Readers ignore what a later release wrote (rolling upgrades)."""
+class Document(Struct, kw_only=True, omit_defaults=True):
+    """A part of the state document. Nothing is checked but when a document is read.
 
-    model_config = ConfigDict(extra="ignore", ser_json_timedelta="iso8601")
+    A new field has a default, which stands for it in documents from before; readers ignore what
+    a later release wrote (rolling upgrades). A default that is the field's value is not written.
+    """
 
 
-class ExtensionRecord(Document):
+class ExtensionRecord(Document, kw_only=True):
     """Time that somebody who may has added to a clock."""
 
     at: datetime
@@ -68,7 +71,7 @@ class ExtensionRecord(Document):
     cause: UUID
 
 
-class ClockRecord(Document):
+class ClockRecord(Document, kw_only=True):
     """One run of one clock. `by_when` is set for promises only, which have no budget.
 
     `from_opening`: it started with the case's first contact, so an earlier one moves it.
@@ -83,7 +86,7 @@ class ClockRecord(Document):
     from_opening: bool = False
     budget: Budget | None = None
     """What is granted, extensions included."""
-    consumed: timedelta = timedelta(0)
+    consumed: timedelta = NO_TIME
     """Budget used up before `started_at`, in the system that the case was imported from."""
     end_rule: EndRule = "same_time"
     roll: Roll = "none"
@@ -108,7 +111,7 @@ class ClockRecord(Document):
         return self.end is None
 
 
-class PauseRecord(Document):
+class PauseRecord(Document, kw_only=True):
     """A stretch in which the clocks that allow its cause stand still."""
 
     cause: PauseCause
@@ -122,14 +125,18 @@ class PauseRecord(Document):
     text: str | None = None
 
 
-class Holder(Document):
+class Holder(Document, kw_only=True):
     """The agent who holds the case."""
 
     staff_number: str
     name: str | None = None
 
+    def plain(self) -> dict[str, str | None]:
+        """The holder as people are shown one, JSON-ready."""
+        return {"staff_number": self.staff_number, "name": self.name}
 
-class HolderRecord(Document):
+
+class HolderRecord(Document, kw_only=True):
     """A time during which an agent held the case; `until` and `left` once it is over."""
 
     staff_number: str
@@ -142,7 +149,7 @@ class HolderRecord(Document):
     left: HolderReason | None = None
 
 
-class ActionRecord(Document):
+class ActionRecord(Document, kw_only=True):
     """Something that another backend was asked to do. `cycle` names the run of its clock.
 
     `parameters`, `reason` and `result` may be personal; the document rests sealed.
@@ -175,7 +182,7 @@ class ActionRecord(Document):
         return f"{ACTION_PREFIX}{self.action}"
 
 
-class OfferRecord(Document):
+class OfferRecord(Document, kw_only=True):
     """A customer-driven rung, open to the customer until `expires_at`."""
 
     id: UUID
@@ -189,7 +196,7 @@ class OfferRecord(Document):
     state: OfferState = OfferState.OPEN
 
 
-class RungRecord(Document):
+class RungRecord(Document, kw_only=True):
     """One entry into a rung, and what led to it."""
 
     episode: int
@@ -210,7 +217,7 @@ class RungRecord(Document):
     retracted_by: UUID | None = None
 
 
-class Place(Document):
+class Place(Document, kw_only=True):
     """Where on the ladder a case is and who has it."""
 
     rung: str
@@ -227,7 +234,7 @@ class Place(Document):
     """What the agent who handed the case over said to the one who holds it."""
 
 
-class Undo(Document):
+class Undo(Document, kw_only=True):
     """What a fired rung or offer changed, kept until no event from before it can come."""
 
     due_at: datetime

@@ -7,6 +7,9 @@ case back. What a person decided since is never taken back.
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
+
+from msgspec.structs import replace
 
 from schemas.escalation import RungRetracted
 from schemas.vocabulary import RungReason
@@ -18,7 +21,7 @@ from services.escalation.core.records import (
     RungRecord,
     Undo,
 )
-from services.escalation.core.state import LadderState
+from services.escalation.core.state import LadderState, copy_of
 from services.escalation.core.timekeeping import RUNG_CLOCKS
 from services.escalation.core.turn import Turn
 
@@ -39,7 +42,7 @@ def retract_prevented(turn: Turn, apply: Callable[[Turn], None]) -> None:
 
 def _prevented(turn: Turn, position: int, apply: Callable[[Turn], None]) -> bool:
     """Whether the deadline had not come at its instant, had the event been known in time."""
-    state = turn.state.model_copy(deep=True)
+    state = copy_of(turn.state)
     trial = Turn(state, turn.policy, turn.now, turn.at, turn.cause, turn.by_role)
     undo = state.undos[position]
     for later in reversed(state.undos[position:]):
@@ -85,8 +88,8 @@ def _is_fired(entered: RungRecord, state: LadderState, undo: Undo) -> bool:
 def _restore(state: LadderState, undo: Undo) -> None:
     """Puts place and clocks back; visits stay counted, so that no visit is ever used twice."""
     restored = {
-        (record.name, record.cycle): record.model_copy(
-            update={"end": None, "missed_at": None, "ended_at": None, "ended_by": None}
+        (record.name, record.cycle): replace(
+            record, end=None, missed_at=None, ended_at=None, ended_by=None
         )
         for record in undo.clocks
     }
@@ -96,7 +99,7 @@ def _restore(state: LadderState, undo: Undo) -> None:
         if not _began_by(record, undo)
     ]
     state.clocks += restored.values()
-    state.place = undo.place.model_copy(deep=True)
+    state.place = copy(undo.place)
     for offer in state.offers:
         if offer.id == undo.offer:
             offer.state = OfferState.RETRACTED

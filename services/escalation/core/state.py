@@ -7,12 +7,14 @@ Owns: the whole document and its JSON form; its parts are in `records`. What is 
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from pydantic import Field
+import msgspec
 
 from schemas.case import PackPin
+from schemas.pack_clocks import Budget
 from schemas.vocabulary import Category, ImportMode, Lane, Severity, Status, StopReason
 from services.escalation.core.records import (
     ActionRecord,
@@ -29,11 +31,8 @@ from services.escalation.core.records import (
 )
 
 
-class LadderState(Document):
-    """Everything the engine knows of one case.
-
-    Empty lists come from a factory: pydantic copies a default deeply, each time it is used.
-    """
+class LadderState(Document, kw_only=True):
+    """Everything the engine knows of one case."""
 
     case_id: UUID
     policy: PackPin
@@ -44,26 +43,26 @@ class LadderState(Document):
     status: Status
     identity_verified: bool = False
     locale: str = "en"
-    known: dict[str, Any] = Field(default_factory=dict)
+    known: dict[str, Any] = {}
     """Ids and amounts that actions are about: customer, transaction, amount, currency."""
     started_at: datetime
     """The earliest contact of this episode, from which its clocks run."""
     import_mode: ImportMode | None = None
     place: Place
-    clocks: list[ClockRecord] = Field(default_factory=list)
-    dropped_cycles: dict[str, int] = Field(default_factory=dict)
-    pauses: list[PauseRecord] = Field(default_factory=list)
-    offers: list[OfferRecord] = Field(default_factory=list)
-    history: list[RungRecord] = Field(default_factory=list)
-    undos: list[Undo] = Field(default_factory=list)
-    visits: dict[str, int] = Field(default_factory=dict)
-    consents: dict[str, bool] = Field(default_factory=dict)
-    recused: list[str] = Field(default_factory=list)
+    clocks: list[ClockRecord] = []
+    dropped_cycles: dict[str, int] = {}
+    pauses: list[PauseRecord] = []
+    offers: list[OfferRecord] = []
+    history: list[RungRecord] = []
+    undos: list[Undo] = []
+    visits: dict[str, int] = {}
+    consents: dict[str, bool] = {}
+    recused: list[str] = []
     incident: UUID | None = None
     """The incident that the case is linked to."""
-    complained_about: list[str] = Field(default_factory=list)
-    holders: list[HolderRecord] = Field(default_factory=list)
-    actions: list[ActionRecord] = Field(default_factory=list)
+    complained_about: list[str] = []
+    holders: list[HolderRecord] = []
+    actions: list[ActionRecord] = []
     stopped: StopReason | None = None
     stopped_at: datetime | None = None
     held_since: datetime | None = None
@@ -99,9 +98,42 @@ class LadderState(Document):
 
 def read_state(document: bytes) -> LadderState:
     """The state of a stored document."""
-    return LadderState.model_validate_json(document)
+    return _READER.decode(document)
 
 
 def write_state(state: LadderState) -> bytes:
     """The document to store; absent values are left out."""
-    return state.model_dump_json(exclude_none=True, exclude_defaults=True).encode()
+    return _WRITER.encode(state)
+
+
+def copy_of(state: LadderState) -> LadderState:
+    """A state that shares nothing with this one."""
+    return read_state(write_state(state))
+
+
+# Two parts are values of the contract. There are few of each, so every one is made once.
+def _read_part(kind: type, plain: Any) -> Any:
+    if kind is Budget:
+        return _budget(plain["amount"], plain["unit"], plain["calendar"])
+    if kind is PackPin:
+        return _pin(plain["name"], plain["version"], plain["digest"])
+    raise NotImplementedError(f"the document knows no {kind}")
+
+
+@lru_cache(maxsize=4096)
+def _budget(amount: str | int, unit: str, calendar: str) -> Budget:
+    return Budget.model_validate({"amount": amount, "unit": unit, "calendar": calendar})
+
+
+@lru_cache(maxsize=4096)
+def _pin(name: str, version: str, digest: str) -> PackPin:
+    return PackPin(name=name, version=version, digest=digest)
+
+
+@lru_cache(maxsize=4096)
+def _write_part(value: Budget | PackPin) -> msgspec.Raw:
+    return msgspec.Raw(value.model_dump_json().encode())
+
+
+_READER = msgspec.json.Decoder(LadderState, dec_hook=_read_part)
+_WRITER = msgspec.json.Encoder(enc_hook=_write_part)

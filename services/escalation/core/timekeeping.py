@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from schemas.escalation import ClockPaused, ClockResumed, ClockStarted, ClockStopped
 from schemas.pack_clocks import Budget, ClockRule
 from services.escalation.core.deadlines import due_of, is_paused
@@ -17,6 +19,7 @@ from services.escalation.core.policy import clock_budget
 from services.escalation.core.records import (
     ACKNOWLEDGEMENT,
     HOLDER_CLOCK,
+    NO_TIME,
     PROMISE_PREFIX,
     RUNG_CLOCK,
     ClockEnd,
@@ -39,7 +42,7 @@ def start_rule(
     at: datetime,
     *,
     from_opening: bool = False,
-    consumed: timedelta = timedelta(0),
+    consumed: timedelta = NO_TIME,
 ) -> None:
     """Starts a clock of the lane; `consumed` of its budget was used up elsewhere before."""
     _start(
@@ -114,22 +117,21 @@ def restart(turn: Turn, old: ClockRecord, at: datetime) -> None:
     if old.runs:
         end(turn, old, ClockEnd.MET)
     rule = turn.policy.clock_rule(turn.state.lane, old.name)
-    fresh = old.model_copy(
-        update={
-            "budget": rule.budget if rule else old.budget,
-            "consumed": timedelta(0),
-            "extensions": (),
-            "started_at": at,
-            "started_by": turn.cause,
-            "from_opening": False,
-            "warned": (),
-            "missed_at": None,
-            "ended_at": None,
-            "ended_by": None,
-            "end": None,
-            "answered_by_incident": None,
-            "restored_by": None,
-        }
+    fresh = replace(
+        old,
+        budget=rule.budget if rule else old.budget,
+        consumed=NO_TIME,
+        extensions=(),
+        started_at=at,
+        started_by=turn.cause,
+        from_opening=False,
+        warned=(),
+        missed_at=None,
+        ended_at=None,
+        ended_by=None,
+        end=None,
+        answered_by_incident=None,
+        restored_by=None,
     )
     _start(turn, fresh)
 

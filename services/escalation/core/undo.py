@@ -6,6 +6,7 @@ Owns: the reason of a move, and the record made just before it. Putting back is 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -44,8 +45,8 @@ def keep_undo(turn: Turn, rung: str, why: Why, offer_id: UUID | None) -> None:
             cause_clock=why.clock.name if why.clock else None,
             cause_cycle=why.clock.cycle if why.clock else 1,
             cause_offer=why.offer.id if why.offer else None,
-            place=turn.state.place.model_copy(),
-            clocks=tuple(record.model_copy() for record in changing),
+            place=copy(turn.state.place),
+            clocks=tuple(copy(record) for record in changing),
         )
     )
 

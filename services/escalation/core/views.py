@@ -73,7 +73,7 @@ def _people_view(state: LadderState, policy: Policy) -> dict[str, Any]:
     """Who has the case, who had it, and who never will."""
     place = state.place
     return {
-        "holder": place.holder.model_dump(mode="json") if place.holder else None,
+        "holder": place.holder.plain() if place.holder else None,
         "brief": place.brief,
         "assign_at": in_zone(place.assign_at, policy),
         "holders": [holder_view(record, policy) for record in state.holders],
