@@ -39,7 +39,7 @@ def climb(turn: Turn, target: str, why: Why) -> None:
     say_nobody(turn, passed)
     if rung is not rungs[0]:
         why = replace(why, reason=RungReason.NOBODY_AVAILABLE)
-    enter(turn, rung.name, replace(why, passed=passed))
+    enter(turn, rung.name, replace(why, passed=passed) if passed else why)
 
 
 def rungs_from(turn: Turn, target: str) -> list[Rung]:

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import IntEnum
 from functools import lru_cache
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Final, NamedTuple
 
 from schemas.pack_clocks import Budget, EndRule, Roll
 from services.escalation.core.calendar import BusinessTime
 from services.escalation.core.clock import Clock, Due, Pause, due, thresholds
-from services.escalation.core.policy import Policy, clock_spec
+from services.escalation.core.policy import Policy, clock_spec, spent_at
 from services.escalation.core.records import ClockRecord, OfferState, PauseRecord
 from services.escalation.core.state import LadderState
 
@@ -47,6 +48,10 @@ class Deadline(NamedTuple):
     earliest: datetime | None = None
 
 
+_ORDER: Final = itemgetter(0, 1, 2, 3)
+"""Everything but the earliest instant, which may be missing."""
+
+
 def clock_of(record: ClockRecord, state: LadderState, policy: Policy) -> Clock | None:
     """The record as a clock with its ledger; None for a promise, which has no budget."""
     if record.budget is None:
@@ -71,8 +76,10 @@ def honoured_pauses(record: ClockRecord, state: LadderState) -> Iterator[PauseRe
 
 def is_paused(record: ClockRecord, state: LadderState) -> bool:
     """Whether a pause that goes on holds this clock."""
-    return record.runs and any(
-        pause.ended_at is None and pause.cause in record.pauses for pause in state.pauses
+    return (
+        bool(state.pauses)
+        and record.runs
+        and any(pause.ended_at is None and pause.cause in record.pauses for pause in state.pauses)
     )
 
 
@@ -80,7 +87,7 @@ def due_of(record: ClockRecord, state: LadderState, policy: Policy) -> Due:
     """When a clock runs out; `at` is None while a pause without an end holds it."""
     if record.budget is None:
         return Due(record.by_when, record.by_when, provisional=False, earliest=None)
-    return _due(_ledger(record, record.budget, state, policy))
+    return _derived(_ledger(record, record.budget, state, policy)).due
 
 
 class _Ledger(NamedTuple):
@@ -105,19 +112,32 @@ def _ledger(record: ClockRecord, budget: Budget, state: LadderState, policy: Pol
         record.roll,
         record.started_at,
         record.consumed,
-        tuple(pauses_of(record, state)),
+        tuple(pauses_of(record, state)) if state.pauses else (),
     )
+
+
+class _Derived(NamedTuple):
+    """What follows from a ledger: when it runs out, and when it warns."""
+
+    due: Due
+    thresholds: tuple[tuple[int, datetime], ...]
 
 
 # One decision asks for the same instants several times, and so does the next one of the case.
 @lru_cache(maxsize=8192)
-def _due(ledger: _Ledger) -> Due:
-    return due(_clock(ledger), ledger.time)
+def _derived(ledger: _Ledger) -> _Derived:
+    warns = thresholds(_clock(ledger), ledger.time) if ledger.percents else ()
+    at = _undisturbed(ledger)
+    found = due(_clock(ledger), ledger.time) if at is None else Due(at, at, False, None)
+    return _Derived(found, warns)
 
 
-@lru_cache(maxsize=8192)
-def _thresholds(ledger: _Ledger) -> tuple[tuple[int, datetime], ...]:
-    return thresholds(_clock(ledger), ledger.time)
+def _undisturbed(ledger: _Ledger) -> datetime | None:
+    """The short way to the due instant of a clock that has only a start and a budget."""
+    if ledger.pauses or ledger.consumed or ledger.end != "same_time" or ledger.roll != "none":
+        return None
+    at = spent_at(ledger.time, ledger.budget, ledger.started_at)
+    return None if ledger.time.is_provisional(at) else at
 
 
 def _clock(ledger: _Ledger) -> Clock:
@@ -130,7 +150,7 @@ def deadlines(state: LadderState, policy: Policy) -> list[Deadline]:
     """Everything the ladder waits for, in the order in which it happens; empty when stopped."""
     if state.stopped is not None:
         return []
-    return sorted(_all(state, policy), key=lambda found: found[:4])
+    return sorted(_all(state, policy), key=_ORDER)
 
 
 def _all(state: LadderState, policy: Policy) -> Iterator[Deadline]:
@@ -165,12 +185,14 @@ def _of_answers(state: LadderState) -> Iterator[Deadline]:
 def _of_clock(
     position: int, record: ClockRecord, state: LadderState, policy: Policy
 ) -> Iterator[Deadline]:
-    found = due_of(record, state, policy)
+    if record.budget is None:
+        if record.by_when is not None:
+            yield Deadline(record.by_when, DeadlineKind.CLOCK, position)
+        return
+    found, warns = _derived(_ledger(record, record.budget, state, policy))
     if found.at is not None:
         yield Deadline(found.at, DeadlineKind.CLOCK, position, 0, found.earliest)
-    if record.budget is None or len(record.warned) == len(record.warn_at_percent):
-        return
-    for percent, at in _thresholds(_ledger(record, record.budget, state, policy)):
+    for percent, at in warns:
         if percent not in record.warned:
             yield Deadline(at, DeadlineKind.WARNING, position, percent)
 

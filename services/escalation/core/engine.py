@@ -110,9 +110,9 @@ def decide_wake(
     """Acts on what is due. While the stream is `stale`, what a customer would see is held, up to
     the pack's grace (in real time), and fires then with reason `stream_silent`."""
     turn = Turn(state, policy, now, now, state.case_id, lateness_ms=lateness_ms, staffing=staffing)
-    visible = any(found.kind in VISIBLE for found in due_until(turn, now, hold=False))
-    hold = _holds(turn, real_now) if stale and visible else False
-    turn.silent = stale and visible and not hold
+    unsure = stale and any(found.kind in VISIBLE for found in due_until(turn, now, hold=False))
+    hold = unsure and _holds(turn, real_now)
+    turn.silent = unsure and not hold
     if not hold:
         state.held_since = None
     fire_until(turn, now, hold=hold)

@@ -64,7 +64,14 @@ class Policy:
 
     def clock_rule(self, lane: Lane, name: str) -> ClockRule | None:
         """The rule of a lane's clock; None for clocks of rungs and promises."""
-        return next((rule for rule in self.lane(lane).clocks if rule.name == name), None)
+        return self._clock_rules[lane].get(name)
+
+    @cached_property
+    def _clock_rules(self) -> Mapping[Lane, Mapping[str, ClockRule]]:
+        return {
+            name: {rule.name: rule for rule in reversed(lane.clocks)}
+            for name, lane in self.pack.lanes.items()
+        }
 
     def group(self, rung: str, category: Category) -> str:
         """The group that owns a case of this category on a rung."""
@@ -127,10 +134,17 @@ def clock_spec(budget: Budget, thresholds: tuple[int, ...], end: EndRule, roll: 
 
 def instant_after(policy: Policy, budget: Budget, start_at: datetime) -> datetime:
     """The instant at which a budget that nothing pauses is spent."""
-    time = policy.calendars[budget.calendar]
+    return spent_at(policy.calendars[budget.calendar], budget, start_at)
+
+
+# Entering a rung asks for one instant up to four times.
+@lru_cache(maxsize=1024)
+def spent_at(time: BusinessTime, budget: Budget, start_at: datetime) -> datetime:
+    """The same, on the budget's calendar."""
     return offset_from(start_at, clock_budget(budget), time)
 
 
+@lru_cache(maxsize=4096)
 def clock_budget(budget: Budget) -> ClockBudget:
     """A pack's budget as the clock counts it."""
     unit = Unit(budget.unit)

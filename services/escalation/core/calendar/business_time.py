@@ -174,7 +174,11 @@ class BusinessTime:
 
     def is_provisional(self, at: datetime) -> bool:
         """Whether an instant lies beyond the horizon, where days may still be decreed."""
-        return self.known_until is not None and to_us(at) > to_us(self.known_until)
+        return self._known_until_us is not None and to_us(at) > self._known_until_us
+
+    @cached_property
+    def _known_until_us(self) -> int | None:
+        return to_us(self.known_until) if self.known_until is not None else None
 
     @property
     def optimistic(self) -> "BusinessTime":

@@ -49,7 +49,7 @@ def due(clock: Clock, time: BusinessTime, now: datetime | None = None) -> Due:
         return Due(None, None, provisional=False, earliest=None)
     strict = ended(clock.spec.end, last, time)
     at = rolled(clock.spec, time, strict)
-    provisional = time.is_provisional(at) or time.is_provisional(strict)
+    provisional = time.is_provisional(at) or (at is not strict and time.is_provisional(strict))
     earliest = _earliest(clock, time, spans) if provisional else None
     return Due(to_utc(at), to_utc(strict), provisional, earliest and to_utc(earliest))
 

@@ -46,6 +46,8 @@ def meter_of(clock: Clock, time: BusinessTime) -> Meter:
 def pause_spans(clock: Clock, now: datetime | None) -> list[Span]:
     """Pauses from the start on, in order, overlaps joined, in UTC; an open one ends `now`."""
     spans: list[Span] = []
+    if not clock.pauses:
+        return spans
     for pause in sorted(clock.pauses, key=lambda pause: pause.start):
         ended = pause.ends or (max(now.astimezone(UTC), pause.start) if now else None)
         began = max(pause.start, clock.started_at)
