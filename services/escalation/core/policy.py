@@ -153,6 +153,13 @@ def clock_budget(budget: Budget) -> ClockBudget:
     return ClockBudget(unit, time=budget.amount)
 
 
+@lru_cache(maxsize=4096)
+def budget_text(budget: Budget) -> tuple[str, str]:
+    """How much, in ISO 8601, and of which unit."""
+    granted = clock_budget(budget)
+    return granted.to_text(), granted.unit.value
+
+
 def _plain_calendar(name: str, rule: CalendarRule, pack: Pack) -> dict[str, Any]:
     """The calendar as `parse_calendar` reads it: the rule's own days laid over those it uses."""
     used = [pack.holiday_files[file] for file in rule.uses]

@@ -52,11 +52,12 @@ class OfferState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-class Document(Struct, kw_only=True, omit_defaults=True):
+class Document(Struct, kw_only=True, omit_defaults=True, gc=False):
     """A part of the state document. Nothing is checked but when a document is read.
 
     A new field has a default, which stands for it in documents from before; readers ignore what
     a later release wrote (rolling upgrades). A default that is the field's value is not written.
+    No part leads back to what holds it, so the collector need not look at them.
     """
 
 

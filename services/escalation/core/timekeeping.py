@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from schemas.escalation import ClockPaused, ClockResumed, ClockStarted, ClockStopped
 from schemas.pack_clocks import Budget, ClockRule
 from services.escalation.core.deadlines import due_of, is_paused
-from services.escalation.core.policy import clock_budget
+from services.escalation.core.policy import budget_text
 from services.escalation.core.records import (
     ACKNOWLEDGEMENT,
     HOLDER_CLOCK,
@@ -153,14 +153,14 @@ def tell_run(turn: Turn, record: ClockRecord) -> None:
 
 def announce(turn: Turn, record: ClockRecord) -> None:
     """Says that a clock runs, from when and until when (again, when its start moved)."""
-    budget = clock_budget(record.budget) if record.budget else None
+    budget, unit = budget_text(record.budget) if record.budget else ("", "instant")
     rule = turn.policy.clock_rule(turn.state.lane, record.name)
     turn.emit(
         ClockStarted,
         **_named(turn, record),
         started_at=record.started_at,
-        budget=budget.to_text() if budget else "",
-        unit=budget.unit.value if budget else "instant",
+        budget=budget,
+        unit=unit,
         citation=rule.citation if rule else None,
     )
 

@@ -6,7 +6,6 @@ deadlines once all is decided), and what is asked of other backends. Never decid
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -63,13 +62,6 @@ class Decision:
     """Each time the roster was asked: the group if it had nobody; None, or no more, if it had."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Emitted:
-    event: type[LadderEvent]
-    place: Mapping[str, Any]
-    fields: Mapping[str, Any]
-
-
 @dataclass(slots=True)
 class Turn:
     """The working copy of one decision.
@@ -92,25 +84,18 @@ class Turn:
     absent_groups: list[str | None] = field(default_factory=list)
     firings: list[Firing] = field(default_factory=list)
     requests: list[ActionEvent] = field(default_factory=list)
-    _emitted: list[_Emitted] = field(default_factory=list)
+    _emitted: list[tuple[type[LadderEvent], dict[str, Any]]] = field(default_factory=list)
     _waiting: list[Deadline] | None = None
 
     def emit(self, event: type[LadderEvent], **fields: Any) -> None:
         """Notes an event, with where the case stands now."""
         place = self.state.place
-        self._emitted.append(
-            _Emitted(
-                event,
-                {
-                    "episode": self.state.episode,
-                    "rung": place.rung,
-                    "path": self.policy.rungs[place.rung].path,
-                    "visit": place.visit,
-                    "owner_group": place.owner_group,
-                },
-                fields,
-            )
-        )
+        fields["episode"] = self.state.episode
+        fields["rung"] = place.rung
+        fields["path"] = self.policy.rungs[place.rung].path
+        fields["visit"] = place.visit
+        fields["owner_group"] = place.owner_group
+        self._emitted.append((event, fields))
 
     def waiting(self) -> list[Deadline]:
         """Every deadline ahead, earliest first; derived once until something changes."""
@@ -135,9 +120,7 @@ class Turn:
             "next_update_at": next_due(waiting, self.state, promised=True),
             "next_due_at": next_due(waiting, self.state, promised=False),
         }
-        events = tuple(
-            noted.event(**noted.place, **nexts, **noted.fields) for noted in self._emitted
-        )
+        events = tuple(event(**fields, **nexts) for event, fields in self._emitted)
         return Decision(
             state=self.state,
             document=write_state(self.state),
