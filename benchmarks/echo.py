@@ -6,11 +6,12 @@ what it does not need is what deciding costs. Its document is sealed and so is a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
+
+from pydantic_core import from_json, to_json
 
 from schemas.escalation import HolderChanged
 from schemas.topics import CASES, ESCALATIONS, STREAM_CONTROL
@@ -32,9 +33,9 @@ class Echo:
 
     def on_event(self, entity: Entity, incoming: Incoming, now: datetime) -> Decision:
         """Answer an event."""
-        document = json.loads(entity.state) if entity.state else {"heard": 0}
+        document = from_json(entity.state) if entity.state else {"heard": 0}
         document["heard"] += 1
-        document["last"] = {"id": str(incoming.id), "type": incoming.type, "at": now.isoformat()}
+        document["last"] = {"id": incoming.id, "type": incoming.type, "at": now}
         document["words"] = incoming.data.get("text") or incoming.data.get("description")
         event = HolderChanged(
             episode=1,
@@ -46,9 +47,8 @@ class Echo:
             name="李四",
             brief=document["words"],
         )
-        state = json.dumps(document, ensure_ascii=False).encode()
         subject = entity.subject or UUID(incoming.data["data_subject"])
-        return Decision(state, ((ESCALATIONS, event),), now + _LATER, subject)
+        return Decision(to_json(document), ((ESCALATIONS, event),), now + _LATER, subject)
 
     def on_wake(self, entity: Entity, wake: Wake, now: datetime) -> Decision:
         """Nothing becomes due while it is measured."""

@@ -23,6 +23,7 @@ from aiokafka.errors import (
 from aiokafka.protocol.metadata import MetadataRequest
 
 from services.kit.broker_security import client_options
+from services.kit.parcels import Message, Packer, Parcel, is_too_large
 from services.kit.relay import NeverSendable
 from services.kit.settings import Settings
 
@@ -30,7 +31,9 @@ _log = structlog.get_logger(__name__)
 _NEVER = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidMessageError)
 # Only the embedded broker comes back as another one within seconds, empty.
 _CLUSTER_CHECK_S = {"embedded": 1.0, "apache": 10.0}
-Message = tuple[str, bytes | None, list[tuple[str, bytes]], bytes]
+_BATCH_BYTES = 256 * 1024
+_Sending = tuple[Parcel, Any]
+"""With the future of its acknowledgement, or the error at the door."""
 
 
 class KafkaOutlet:
@@ -45,22 +48,48 @@ class KafkaOutlet:
         self._cluster: tuple[str, float] | None = None
         self._offsets: dict[tuple[str, int], int] = {}
         self._back: set[str] = set()
+        self._singly = False
 
     async def publish(self, messages: Sequence[Message]) -> Sequence[BaseException | None]:
-        """Send in order; answers for each None, or why it was not taken.
+        """Send in order, one batch a partition; answers for each None, or why it was not taken.
 
-        Once an event of a key is refused at the door, later ones of that key are not tried.
+        Once an event of a key is too large, later ones of that key are not tried.
         """
         producer = await self._connected()
-        futures: list[Any] = []
-        refused: dict[bytes | None, KafkaError] = {}
-        for topic, key, headers, value in messages:
-            future = refused.get(key) if key else None
-            future = future or await self._enqueue(producer, topic, key, headers, value)
+        outcomes: list[BaseException | None] = [None] * len(messages)
+        packer = await self._packer(producer, {message[0] for message in messages})
+        refused: set[bytes | None] = set()
+        for place, message in enumerate(messages):
+            key = message[1]
+            if is_too_large(message) or (key is not None and key in refused):
+                refused.add(key)
+                outcomes[place] = NeverSendable("larger than any broker takes")
+            else:
+                packer.pack(place, message)
+        for parcel, future in await self._enqueue_all(producer, packer.parcels()):
+            error = await self._settle(parcel, future)
+            for place in parcel.held:
+                outcomes[place] = error
+        return outcomes
+
+    async def _enqueue_all(self, producer: Any, parcels: Sequence[Parcel]) -> list[_Sending]:
+        """Hand the parcels over; behind one that is refused at the door its partition waits."""
+        sending: list[_Sending] = []
+        refused: dict[tuple[str, int], KafkaError] = {}
+        for parcel in parcels:
+            where = (parcel.topic, parcel.partition)
+            future = refused.get(where) or await self._enqueue(producer, parcel)
             if isinstance(future, KafkaError):
-                refused[key] = future
-            futures.append(future)
-        return [await self._settle(future) for future in futures]
+                refused[where] = future
+            sending.append((parcel, future))
+        return sending
+
+    async def _packer(self, producer: Any, topics: set[str]) -> Packer:
+        partitions = {
+            topic: sorted(await producer.partitions_for(self._prefix + topic)) for topic in topics
+        }
+        singly, self._singly = self._singly, False
+        return Packer(producer.create_batch, partitions, singly=singly)
 
     async def to_every_partition(
         self, topic: str, headers: list[tuple[str, bytes]], value: bytes
@@ -121,37 +150,45 @@ class KafkaOutlet:
             **client_options(self._settings),
             client_id=self._client_id,
             acks="all",
+            max_batch_size=_BATCH_BYTES,
             enable_idempotence=apache,
             compression_type="lz4" if apache else None,
             request_timeout_ms=10_000,
             retry_backoff_ms=100,
         )
 
-    async def _enqueue(
-        self, producer: Any, topic: str, key: bytes | None, headers: Any, value: bytes
-    ) -> Any:
+    async def _enqueue(self, producer: Any, parcel: Parcel) -> Any:
+        parcel.batch.close()  # or a heartbeat might be added to it
         try:
-            return await producer.send(self._prefix + topic, value, key=key, headers=headers)
+            return await producer.send_batch(
+                parcel.batch, self._prefix + parcel.topic, partition=parcel.partition
+            )
         except KafkaError as error:
             return error
 
-    async def _settle(self, future: Any) -> BaseException | None:
+    async def _settle(self, parcel: Parcel, future: Any) -> BaseException | None:
         try:
             if isinstance(future, BaseException):
                 raise future
             meta = await future
         except _NEVER as error:
-            return _never(error)
+            # One of several is refused: the next time each is sent alone, which finds it.
+            several = len(parcel.held) > 1
+            self._singly = self._singly or several
+            return error if several else _never(error)
         except (KafkaError, asyncio.CancelledError) as error:
             return error
-        self._note(meta)
+        self._note(meta, len(parcel.held))
         return None
 
-    def _note(self, meta: Any) -> None:
+    def _note(self, meta: Any, count: int = 1) -> None:
+        """Remember the last offset; one that is not behind it says that the broker forgot."""
         key = (meta.topic, meta.partition)
-        if meta.offset >= 0 and meta.offset <= self._offsets.get(key, -1):
+        if meta.offset < 0:
+            return
+        if meta.offset <= self._offsets.get(key, -1):
             self._back.add(meta.topic.removeprefix(self._prefix))
-        self._offsets[key] = meta.offset
+        self._offsets[key] = meta.offset + count - 1
 
 
 def _never(error: KafkaError) -> NeverSendable:

@@ -16,6 +16,7 @@ from prometheus_client import make_asgi_app
 
 from services.kit import http, telemetry
 from services.kit.blueprint import Blueprint, Parts
+from services.kit.calm_server import CalmServer
 from services.kit.connecting import connect
 from services.kit.machinery import Machinery, within
 from services.kit.operations import Operations
@@ -41,7 +42,7 @@ async def run(blueprint: Blueprint, settings: Settings) -> None:
         server_header=False,
     )
     try:
-        await uvicorn.Server(config).serve()
+        await CalmServer(config).serve()
     finally:
         for close in closing:
             await within(close(), 3)

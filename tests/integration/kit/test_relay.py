@@ -11,7 +11,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import OutOfOrderSequenceNumber
 
-from services.kit.outlet import KafkaOutlet, Message
+from services.kit.outlet import KafkaOutlet
+from services.kit.parcels import Message
 from services.kit.relay import Relay
 from services.local.broker import BrokerAddress
 from tests.support import kit
