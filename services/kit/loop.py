@@ -67,7 +67,8 @@ class BackgroundLoop:
     async def _rest(self, seconds: float) -> None:
         if seconds > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.wake.wait(), seconds)
+                async with asyncio.timeout(seconds):  # no task of its own, as `wait_for` has
+                    await self.wake.wait()
         else:
             await asyncio.sleep(0)
         self.wake.clear()
