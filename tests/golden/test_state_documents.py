@@ -5,6 +5,7 @@ ever added: what a release once wrote, every later one reads.
 """
 
 import json
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,13 @@ def test_a_document_of_an_earlier_release_is_read_whole(written: str) -> None:
 def test_what_a_later_release_wrote_beside_is_ignored(written: str) -> None:
     later = json.dumps(with_unknown_fields(json.loads(written)))
     assert read_state(later.encode()) == read_state(written.encode())
+
+
+def test_a_damaged_document_is_refused_without_a_word_of_it() -> None:
+    damaged = WRITTEN[0].replace('"lane":"', '"lane":"PRIVATE')
+    with pytest.raises(ValueError, match="no state document") as refused:
+        read_state(damaged.encode())
+    assert "PRIVATE" not in "".join(traceback.format_exception(refused.value))
 
 
 def by_value(part: Any, name: str = "") -> Any:

@@ -97,8 +97,11 @@ class LadderState(Document, kw_only=True):
 
 
 def read_state(document: bytes) -> LadderState:
-    """The state of a stored document."""
-    return _READER.decode(document)
+    """The state of a stored document. Raises `ValueError`, which quotes nothing of it."""
+    try:
+        return _READER.decode(document)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"no state document: {type(error).__name__}") from None
 
 
 def write_state(state: LadderState) -> bytes:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
+
+import pytest
 
 from schemas.control import ResendRequested, StreamHeartbeat
 from schemas.envelope import Envelope, to_headers
@@ -128,6 +131,45 @@ async def test_a_batch_that_the_database_refuses_is_halved_down_to_the_one(
         assert heard == [["good"]] * 5 + [[]] + [["good"]] * 3
         (letter,) = await reader.db.fetch("SELECT entity, reason FROM dead_letter")
         assert (letter["entity"], letter["reason"]) == (cases[5], "refused_by_database")
+
+
+class Halting(kit.Memory):
+    """Fails for good where it writes of an odd partition, until it is mended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mended = False
+
+    async def write(self, unit: Unit, decided: Sequence[Decided]) -> None:
+        if not self.mended and any((one.entity.partition or 0) % 2 for one in decided):
+            raise LookupError("a defect of ours")
+        await super().write(unit, decided)
+
+
+async def test_of_two_halves_taken_at_once_only_the_one_that_fails_is_taken_back(
+    dsns: dict[str, str],
+) -> None:
+    """The batch fails as a whole, so that it comes again; what is there already is dropped."""
+    cases = [uuid.uuid4() for _ in range(240)]
+    async with kit.entities(dsns, kit.WRITER) as writer, kit.entities(dsns, kit.READER) as reader:
+        async with writer.transaction() as unit:
+            for case in cases:
+                await kit.emit(unit, case, "once")
+        place = {str(case).encode(): number for number, case in enumerate(cases)}
+        records = [
+            dataclasses.replace(record, partition=place[record.key or b""] % 12)
+            for record in await records_of(writer)
+        ]
+        logic = Halting()
+        consumer = consumer_of(reader, logic)
+        with pytest.raises(LookupError):
+            await consumer.handle(records)
+        heard = [kit.heard_by(await reader.read(case)) for case in cases]
+        assert heard == [["once"], []] * 120
+        logic.mended = True
+        await consumer.handle(records)
+        assert [kit.heard_by(await reader.read(case)) for case in cases] == [["once"]] * 240
+        assert logic.written == 240
 
 
 async def test_two_consumers_of_the_same_batch_do_not_deadlock_and_apply_once(
