@@ -5,13 +5,13 @@ INSERT INTO entity (id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING
 -- name: lock
 -- Lock and load in one statement, in one order everywhere (unordered locking deadlocks).
 SELECT id, subject, part, s1, h1, s2, h2, o1, p1, o2, p2, parked, state, last_at, wake_at,
-    known_at, held_until
+    known_at, held_until, g1, g2
 FROM entity WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE
 
 -- name: read
 -- One entity without a lock, for reads.
 SELECT id, subject, part, s1, h1, s2, h2, o1, p1, o2, p2, parked, state, last_at, wake_at,
-    known_at, held_until
+    known_at, held_until, g1, g2
 FROM entity WHERE id = $1
 
 -- name: positions
@@ -21,7 +21,7 @@ SELECT s1, s2, o1, o2, state IS NOT NULL AS decided FROM entity WHERE id = $1
 -- name: claim
 -- Entities that are due, by the index, skipping what another worker holds. Only case rows.
 SELECT id, subject, part, s1, h1, s2, h2, o1, p1, o2, p2, parked, state, last_at, wake_at,
-    known_at, held_until
+    known_at, held_until, g1, g2
 FROM entity WHERE wake_at <= $1 AND held_until IS NULL
 ORDER BY wake_at LIMIT $2 FOR UPDATE SKIP LOCKED
 
@@ -38,12 +38,14 @@ queued AS (INSERT INTO unpublished (pos, at) SELECT pos, at FROM appended),
 saved AS (
     UPDATE entity e SET subject = u.subject, part = u.part, s1 = u.s1, h1 = u.h1, s2 = u.s2,
         h2 = u.h2, o1 = u.o1, p1 = u.p1, o2 = u.o2, p2 = u.p2, parked = u.parked, state = u.state,
-        last_at = u.last_at, wake_at = u.wake_at, known_at = u.known_at, held_until = u.held_until
+        last_at = u.last_at, wake_at = u.wake_at, known_at = u.known_at, held_until = u.held_until,
+        g1 = u.g1, g2 = u.g2
     FROM unnest($11::uuid[], $12::uuid[], $13::smallint[], $14::int[], $15::bytea[], $16::int[],
         $17::bytea[], $18::int[], $19::bytea[], $20::int[], $21::bytea[], $22::int[], $23::bytea[],
-        $24::timestamptz[], $25::timestamptz[], $26::timestamptz[], $27::timestamptz[])
+        $24::timestamptz[], $25::timestamptz[], $26::timestamptz[], $27::timestamptz[],
+        $28::bytea[], $29::bytea[])
         AS u(id, subject, part, s1, h1, s2, h2, o1, p1, o2, p2, parked, state, last_at, wake_at,
-            known_at, held_until)
+            known_at, held_until, g1, g2)
     WHERE e.id = u.id)
 SELECT pg_notify(current_schema() || woken.channel, '')
 FROM (VALUES ('_unpublished', cardinality($2)), ('_wake', cardinality($11))) AS woken(channel, rows)
@@ -78,13 +80,25 @@ SELECT * FROM unnest($1::bytea[], $2::uuid[], $3::text[], $4::int[], $5::bigint[
 ON CONFLICT DO NOTHING RETURNING hash
 
 -- name: progress
--- How far input partitions are complete (never goes back); entities of partitions that speak again
--- are held no longer.
+-- How far input partitions are read, and complete (neither goes back); entities of partitions that
+-- speak again are held no longer.
 WITH told AS (
     INSERT INTO progress (topic, part, t)
     SELECT * FROM unnest($1::text[], $2::int[], $3::timestamptz[])
-    ON CONFLICT (topic, part) DO UPDATE SET t = greatest(progress.t, excluded.t))
+    ON CONFLICT (topic, part) DO UPDATE SET t = greatest(progress.t, excluded.t)),
+read AS (
+    INSERT INTO fetched (topic, part, next)
+    SELECT * FROM unnest($5::text[], $6::int[], $7::bigint[])
+    ON CONFLICT (topic, part) DO UPDATE SET next = greatest(fetched.next, excluded.next))
 UPDATE entity SET held_until = NULL WHERE held_until IS NOT NULL AND part = ANY($4::smallint[])
+
+-- name: fetched
+-- The next offset of each input partition, as far as this database knows.
+SELECT topic, part, next FROM fetched
+
+-- name: forget_fetched
+-- Another broker has other offsets.
+DELETE FROM fetched
 
 -- name: progress_of
 -- How far each partition of a topic is complete.

@@ -198,6 +198,8 @@ class Relay:
         another = self._cluster not in (None, current)
         for topic in list(self._readers) if another else self._outlet.went_back():
             await self.republish(topic)
+        if another:
+            await self._entities.db.execute(QUERIES["forget_fetched"])
         if self._cluster != current:
             await self._entities.db.execute(QUERIES["remember_cluster"], current)
             self._cluster = current

@@ -84,10 +84,6 @@ class Broker:
         """What a partition holds from an offset on."""
         return self.kept.get(place, [])[offset:]
 
-    def position(self, group: str, place: Place) -> int:
-        """The committed offset; a group without one begins with the earliest."""
-        return self.committed.get((group, place), 0)
-
 
 class Outlet:
     """One relay's producer; satisfies the kit's `Outlet`."""

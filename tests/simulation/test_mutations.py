@@ -101,11 +101,11 @@ def with_a_consumer_that_gives_up(patch: Patch) -> None:
     """A lost connection loses the batch: the offsets are committed all the same."""
     take = Consumer._take
 
-    async def careless(self: Consumer, items: Sequence[Any]) -> None:
+    async def careless(self: Consumer, items: Sequence[Any], fetched: Any) -> None:
         from services.kit.db import RETRYABLE_ERRORS
 
         try:
-            await take(self, items)
+            await take(self, items, fetched)
         except RETRYABLE_ERRORS:
             return
 
