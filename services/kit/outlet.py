@@ -43,7 +43,7 @@ class KafkaOutlet:
         self._producer: Any = None
         self._connecting = asyncio.Lock()
         self._cluster: tuple[str, float] | None = None
-        self._offsets: dict[tuple[str, int], int] = {}
+        self.offsets: dict[str, int] = {}
         self._back: set[str] = set()
 
     async def publish(self, messages: Sequence[Message]) -> Sequence[BaseException | None]:
@@ -148,10 +148,10 @@ class KafkaOutlet:
         return None
 
     def _note(self, meta: Any) -> None:
-        key = (meta.topic, meta.partition)
-        if meta.offset >= 0 and meta.offset <= self._offsets.get(key, -1):
+        key = f"{meta.topic}/{meta.partition}"
+        if meta.offset >= 0 and meta.offset <= self.offsets.get(key, -1):
             self._back.add(meta.topic.removeprefix(self._prefix))
-        self._offsets[key] = meta.offset
+        self.offsets[key] = meta.offset
 
 
 def _never(error: KafkaError) -> NeverSendable:

@@ -142,9 +142,10 @@ SELECT pos, at, topic, entity, seq, id, type, after, recordedat, prevhash, value
 WHERE at BETWEEN $1 AND $2 AND pos = ANY($3::bigint[]) ORDER BY pos
 
 -- name: published
--- Positions that the broker has acknowledged. Not durable at once: what a crash brings back is
--- published again, and its readers drop it.
-WITH lazily AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+-- Positions that the broker has acknowledged, and at which offsets. Not durable at once: what a crash
+-- brings back is published again, and its readers drop it.
+WITH lazily AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
+noted AS (UPDATE cluster SET sent = $2::jsonb)
 DELETE FROM unpublished USING lazily WHERE pos = ANY($1::bigint[])
 
 -- name: stop_sending
@@ -169,14 +170,15 @@ SELECT (SELECT min(at) FROM unpublished) AS t,
     ARRAY(SELECT DISTINCT entity FROM stopped WHERE entity IS NOT NULL) AS stopped
 
 -- name: lease
--- Take or keep a lease, in real time. Answers, if it is ours, the broker we published to last time.
+-- Take or keep a lease, in real time. Answers, if it is ours, the broker we published to last time
+-- and the offsets that it had acknowledged.
 -- Not durable at once: after a crash of the database whoever asks first has it.
 WITH lazily AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
 INSERT INTO lease (name, owner, until)
 SELECT $1, $2, clock_timestamp() + $3::interval FROM lazily
 ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until
 WHERE lease.until < clock_timestamp() OR lease.owner = excluded.owner
-RETURNING (SELECT id FROM cluster) AS cluster
+RETURNING (SELECT id FROM cluster) AS cluster, (SELECT sent FROM cluster) AS sent
 
 -- name: release_lease
 -- Give a lease up, so that the next replica need not wait for it.
@@ -203,7 +205,8 @@ WHERE entity = $1 AND topic = $2 AND seq BETWEEN $3 AND $4 ON CONFLICT DO NOTHIN
 
 -- name: remember_cluster
 -- The broker that we publish to from now on.
-INSERT INTO cluster (id) VALUES ($1) ON CONFLICT (single) DO UPDATE SET id = excluded.id
+INSERT INTO cluster (id) VALUES ($1)
+ON CONFLICT (single) DO UPDATE SET id = excluded.id, sent = excluded.sent
 
 -- name: gaps
 -- Entities with records that have waited long, and what they have applied. A fork waits for a person.

@@ -81,7 +81,8 @@ def with_a_relay_that_forgets(patch: Patch) -> None:
     async def forgetful(self: Relay, rows: Sequence[Any]) -> None:
         from services.kit.unit import QUERIES
 
-        await self._entities.db.execute(QUERIES["published"], [row["pos"] for row in rows])
+        positions = [row["pos"] for row in rows]
+        await self._entities.db.execute(QUERIES["published"], positions, "{}")
         await publish(self, rows)
 
     patch.setattr(Relay, "_publish", forgetful)

@@ -194,7 +194,9 @@ def log_rows(s: MemoryStore, first: Any, last: Any, positions: list[int]) -> Ans
 
 
 @does(Q["published"])
-def published(s: MemoryStore, positions: list[int]) -> Answer:
+def published(s: MemoryStore, positions: list[int], sent: str) -> Answer:
+    if s.cluster.get(True):
+        s.cluster.change(True, sent=sent)
     return sum(s.unpublished.drop(pos) for pos in positions)
 
 
@@ -225,8 +227,8 @@ def lease(s: MemoryStore, name: str, owner: str, length: timedelta) -> Answer:
     if held and held["until"] >= s.now and held["owner"] != owner:
         return []
     s.lease.put({"name": name, "owner": owner, "until": s.now + length})
-    cluster = s.cluster.get(True)
-    return [{"cluster": cluster["id"] if cluster else None}]
+    cluster = s.cluster.get(True) or {}
+    return [{"cluster": cluster.get("id"), "sent": cluster.get("sent")}]
 
 
 @does(Q["release_lease"])
