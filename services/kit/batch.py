@@ -15,7 +15,7 @@ import structlog
 
 from services.kit import telemetry
 from services.kit.burial import bury
-from services.kit.entities import Decided, Entity, Incoming, Logic, Position
+from services.kit.entities import Decided, Entity, Incoming, Logic
 from services.kit.faults import Poison, Postpone
 from services.kit.foreign import ForeignLogic, keep_waiting, to_incoming, unseen
 from services.kit.gap import Verdict, judge
@@ -23,7 +23,7 @@ from services.kit.parking import ParkingLot
 from services.kit.rows import Streams
 from services.kit.sealing import UnsealError
 from services.kit.sorting import Bad, Beat, Control, Reader, Sealed, Sequenced, Sorted, Stranger
-from services.kit.tidings import hear_control, note_beats
+from services.kit.tidings import NOTHING, Fetched, hear_control, note_progress
 from services.kit.unit import Unit
 from services.kit.wire import record_hash
 
@@ -52,8 +52,8 @@ class Batch:
         self._decided: list[Decided] = []
         self._bad: list[Bad] = []
 
-    async def take(self, items: Sequence[Sorted]) -> None:
-        """All steps, in order."""
+    async def take(self, items: Sequence[Sorted], fetched: Fetched = NOTHING) -> None:
+        """All steps, in order; `fetched` are the offsets that are behind us then."""
         of: dict[type[Any], list[Any]] = defaultdict(list)
         for item in items:
             of[type(item)].append(item)
@@ -64,7 +64,7 @@ class Batch:
         await self._take_strangers(of[Stranger])
         await hear_control(self.unit, self._streams, of[Control])
         await self._write()
-        await note_beats(self.unit.conn, self._streams, of[Beat])
+        await note_progress(self.unit.conn, self._streams, of[Beat], fetched)
 
     async def _write_decided(self) -> None:
         if self._logic and self._decided:
@@ -127,6 +127,7 @@ class Batch:
 
     def _apply(self, entity: Entity, item: Sequenced) -> bool:
         """Decide about an event whose turn it is; False if it stops its entity instead."""
+        before = entity.inputs[item.topic]
         try:
             if self._logic and self._reader.codec.known_type(item.event.type):
                 self._decide(self._logic, entity, item)
@@ -136,7 +137,7 @@ class Batch:
         except Exception as error:  # whatever a decision raises stops one case, not the partition
             self._condemn(item, error)
             return False
-        entity.inputs[item.topic] = Position(item.event.sequence, item.hash)
+        entity.inputs[item.topic] = before.then(item.event.sequence, item.hash)
         self.unit.touch(entity)
         self.counts["applied"] += 1
         return True
@@ -147,7 +148,7 @@ class Batch:
             entity.partition = item.record.partition
         decision = logic.on_event(entity, incoming, self.unit.now_for(entity))
         # The position counts as applied for the events that this decision emits (`after`).
-        entity.inputs[item.topic] = Position(incoming.sequence, item.hash)
+        entity.inputs[item.topic] = entity.inputs[item.topic].then(incoming.sequence, item.hash)
         self._decided.append(self.unit.apply(entity, decision, incoming.id))
 
     def _incoming(self, item: Sequenced) -> Incoming:

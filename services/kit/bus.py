@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
-from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka import TopicPartition
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
@@ -23,6 +23,7 @@ from services.kit.broker_security import security
 from services.kit.db import RETRYABLE_ERRORS
 from services.kit.ending import ended
 from services.kit.polling import Commits, wait_inside_the_poll
+from services.kit.rebalancing import Known, Rebalancing
 from services.kit.settings import Settings
 from services.kit.wire import Record
 
@@ -64,43 +65,17 @@ async def raw_records(message: Any) -> Any:
     return message.raw_message
 
 
-class Drain(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is untyped
-    """Holds a rebalance until the batch in flight is committed, within bounds."""
-
-    def __init__(self, timeout_s: float) -> None:
-        self._timeout_s = timeout_s
-        self._idle = asyncio.Event()
-        self._idle.set()
-
-    def begin(self) -> None:
-        """A batch is being handled."""
-        self._idle.clear()
-
-    def end(self) -> None:
-        """It is done."""
-        self._idle.set()
-
-    @property
-    def busy(self) -> bool:
-        """Whether a batch is being handled now."""
-        return not self._idle.is_set()
-
-    async def on_partitions_revoked(self, revoked: Any) -> None:
-        """Called before the group moves partitions away."""
-        try:
-            await asyncio.wait_for(self._idle.wait(), self._timeout_s)
-            await asyncio.sleep(0.05)  # lets the commit that follows the handler run
-        except TimeoutError:
-            _log.warning("drain_timeout", partitions=len(revoked))
-
-    async def on_partitions_assigned(self, assigned: Any) -> None:
-        """Called when partitions have come."""
-
-
 class Bus:
     """The consumer side of one service: one group, one subscriber, all its topics."""
 
-    def __init__(self, settings: Settings, group: str, topics: Sequence[str], handler: Handler):
+    def __init__(
+        self,
+        settings: Settings,
+        group: str,
+        topics: Sequence[str],
+        handler: Handler,
+        known: Known | None = None,
+    ) -> None:
         self._settings = settings
         self._profile = dict(_PROFILES[settings.kafka_profile])
         if settings.kafka_fetch_max_wait_ms is not None:
@@ -108,7 +83,9 @@ class Bus:
         self._group = f"{settings.topics_prefix}{group}"
         self.topics = [settings.topics_prefix + topic for topic in topics]
         self._handler = handler
-        self._drain = Drain(self._profile["rebalance_timeout_ms"] / 2000)
+        self._drain = Rebalancing(
+            self._profile["rebalance_timeout_ms"] / 2000, known, lambda: self._consumer
+        )
         self._broker: KafkaBroker | None = None
         self._subscriber: Any = None
         self._task: asyncio.Task[None] | None = None

@@ -15,7 +15,7 @@ from uuid import UUID
 import asyncpg
 
 from services.kit.batch import Batch
-from services.kit.entities import Logic, Position
+from services.kit.entities import Logic
 from services.kit.faults import Invalid, NotFound, Refused
 from services.kit.foreign import ForeignLogic, forget
 from services.kit.sorting import Reader, Sequenced, Stranger
@@ -105,7 +105,7 @@ class Clinic:
         last = entity.inputs[item.topic].sequence
         if item.event.sequence != last + 1:
             raise Refused("not_the_next", extra={"next": last + 1})
-        entity.inputs[item.topic] = Position(item.event.sequence, item.hash)
+        entity.inputs[item.topic] = entity.inputs[item.topic].then(item.event.sequence, item.hash)
         unit.touch(entity)
         batch = Batch(unit, self._entities.streams, self._reader, self._logic, self._foreign)
         await batch.resume(entity)

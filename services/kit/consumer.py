@@ -19,7 +19,7 @@ from services.kit.entities import Logic
 from services.kit.foreign import ForeignLogic
 from services.kit.parting import apart, by_entity
 from services.kit.sorting import Bad, Beat, Reader, Sequenced, Sorted, Stranger, is_work, sort_all
-from services.kit.tidings import note_beats
+from services.kit.tidings import NOTHING, Fetched, note_progress
 from services.kit.together import all_of
 from services.kit.unit import Entities
 from services.kit.wire import Record
@@ -46,14 +46,28 @@ class Consumer:
         Raises only what no retry can mend, or after `patience_s`.
         """
         items = sort_all(self.reader, records)
-        await all_of(self._with_retries(part) for part in apart(items))
+        fetched = self._behind(records)
+        parts = apart(items)
+        if len(parts) == 1:
+            await self._with_retries(items, fetched)
+        else:  # what is taken in parts is behind us only when all of them are
+            await all_of(self._with_retries(part, NOTHING) for part in parts)
+            await self._with_retries((), fetched)
         return any(is_work(item) for item in items)
 
-    async def _with_retries(self, items: Sequence[Sorted]) -> None:
+    def _behind(self, records: Sequence[Record]) -> Fetched:
+        """The next offset of each partition once these are taken."""
+        found: dict[tuple[str, int], int] = {}
+        for record in records:
+            place = (record.topic.removeprefix(self.reader.prefix), record.partition)
+            found[place] = max(found.get(place, 0), record.offset + 1)
+        return found
+
+    async def _with_retries(self, items: Sequence[Sorted], fetched: Fetched) -> None:
         deadline = asyncio.get_running_loop().time() + self.patience_s
         for attempt in range(10_000):
             try:
-                return await self._take_or_halve(items)
+                return await self._take_or_halve(items, fetched)
             except RETRYABLE_ERRORS as error:
                 if asyncio.get_running_loop().time() > deadline:
                     raise
@@ -62,31 +76,34 @@ class Consumer:
                 await self.pause(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
         return None
 
-    async def _take_or_halve(self, items: Sequence[Sorted]) -> None:
+    async def _take_or_halve(self, items: Sequence[Sorted], fetched: Fetched) -> None:
+        """Take them; what is halved has its offsets behind it only with the last half."""
         try:
-            await self._take(items)
+            await self._take(items, fetched)
         except DATA_ERRORS as error:
             groups = by_entity(items)
             if len(groups) > 1:
                 _log.warning("batch_halved", error=type(error).__name__, entities=len(groups))
                 middle = len(groups) // 2
-                await self._take_or_halve([item for group in groups[:middle] for item in group])
-                await self._take_or_halve([item for group in groups[middle:] for item in group])
+                first = [item for group in groups[:middle] for item in group]
+                await self._take_or_halve(first, NOTHING)
+                rest = [item for group in groups[middle:] for item in group]
+                await self._take_or_halve(rest, fetched)
             elif len(items) > 1:
-                await self._take_or_halve(items[:1])
-                await self._take_or_halve(items[1:])
+                await self._take_or_halve(items[:1], NOTHING)
+                await self._take_or_halve(items[1:], fetched)
             else:
-                await self._take([_condemned(items[0], error)])
+                await self._take([_condemned(items[0], error)], fetched)
 
-    async def _take(self, items: Sequence[Sorted]) -> None:
+    async def _take(self, items: Sequence[Sorted], fetched: Fetched) -> None:
         beats = [item for item in items if isinstance(item, Beat)]
         if len(beats) == len(items):  # all there is while nothing happens
-            await note_beats(self.entities.db, self.entities.streams, beats)
+            await note_progress(self.entities.db, self.entities.streams, beats, fetched)
             return
         in_sequence = any(isinstance(item, Sequenced) for item in items)
         async with self.entities.transaction(locks_first=in_sequence) as unit:
             batch = Batch(unit, self.entities.streams, self.reader, self.logic, self.foreign)
-            await batch.take(items)
+            await batch.take(items, fetched)
         batch.count()
 
 

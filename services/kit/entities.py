@@ -14,13 +14,30 @@ from uuid import UUID
 
 from services.kit.wire import Emittable
 
+_MARK = 4
+_REMEMBERED = 256
+
 
 @dataclass(slots=True)
 class Position:
-    """How far a stream of an entity is: the last sequence and the hash of that event."""
+    """How far a stream of an entity is: the last sequence and the hash of that event.
+
+    `trail` has the first bytes of the hashes of the last events of an input, the newest last.
+    """
 
     sequence: int = 0
     hash: bytes = b""
+    trail: bytes = b""
+
+    def then(self, sequence: int, hash: bytes) -> Position:
+        """The position after one more event."""
+        trail = self.trail + hash[:_MARK]
+        return Position(sequence, hash, trail[-_MARK * _REMEMBERED :])
+
+    def differs(self, sequence: int, hash: bytes) -> bool:
+        """Whether another event is remembered under a number that was applied."""
+        at = len(self.trail) - _MARK * (self.sequence - sequence + 1)
+        return at >= 0 and self.trail[at : at + _MARK] != hash[:_MARK]
 
 
 @dataclass(slots=True)

@@ -31,13 +31,13 @@ def judge(
 ) -> Verdict:
     """The verdict on one event, from the positions of its entity alone.
 
-    Lower than the last: seen. The last again with another hash, or a next one whose `prevhash`
+    Lower than the last, or the last again: seen; with another hash, or a next one whose `prevhash`
     does not fit: a fork (a restored backup). Higher: a gap. Next, but the producer had applied an
     input that we have not: not yet.
     """
     last = entity.inputs.get(topic, Position())
     if sequence < last.sequence:
-        return Verdict.SEEN
+        return Verdict.FORK if last.differs(sequence, digest) else Verdict.SEEN
     if sequence == last.sequence:
         return Verdict.SEEN if digest == last.hash else Verdict.FORK
     if sequence > last.sequence + 1:

@@ -24,6 +24,7 @@ from services.kit.listener import Listener
 from services.kit.loop import BackgroundLoop
 from services.kit.outlet import KafkaOutlet
 from services.kit.patience import Patience
+from services.kit.rebalancing import known_by
 from services.kit.relay import Relay
 from services.kit.settings import Settings
 from services.kit.sorting import Reader
@@ -53,7 +54,8 @@ class Machinery:
         reader = _reader(blueprint, settings)
         consumer = Consumer(blueprint.name, entities, reader, parts.logic, parts.foreign)
         topics = (*reader.sequenced, *reader.foreign, reader.control)
-        self.bus = Bus(settings, blueprint.name, topics, consumer.handle)
+        known = known_by(entities, settings.topics_prefix)
+        self.bus = Bus(settings, blueprint.name, topics, consumer.handle, known)
         self.clinic = Clinic(entities, reader, parts.logic, parts.foreign)
         self.loops.append(BackgroundLoop("broker", BrokerWatch(self._outlet, self.bus).step))
         self._add_patience(settings, entities, reader)

@@ -46,7 +46,7 @@ class KafkaOutlet:
         self._producer: Any = None
         self._connecting = asyncio.Lock()
         self._cluster: tuple[str, float] | None = None
-        self._offsets: dict[tuple[str, int], int] = {}
+        self.offsets: dict[str, int] = {}
         self._back: set[str] = set()
         self._singly = False
 
@@ -183,12 +183,12 @@ class KafkaOutlet:
 
     def _note(self, meta: Any, count: int = 1) -> None:
         """Remember the last offset; one that is not behind it says that the broker forgot."""
-        key = (meta.topic, meta.partition)
         if meta.offset < 0:
             return
-        if meta.offset <= self._offsets.get(key, -1):
+        key = f"{meta.topic}/{meta.partition}"
+        if meta.offset <= self.offsets.get(key, -1):
             self._back.add(meta.topic.removeprefix(self._prefix))
-        self._offsets[key] = meta.offset + count - 1
+        self.offsets[key] = meta.offset + count - 1
 
 
 def _never(error: KafkaError) -> NeverSendable:

@@ -5,13 +5,13 @@ INSERT INTO entity (id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING
 -- name: lock
 -- Lock and load in one statement, in one order everywhere (unordered locking deadlocks).
 SELECT id, subject, part, s1, h1, s2, h2, o1, p1, o2, p2, parked, state, last_at, wake_at,
-    known_at, held_until
+    known_at, held_until, g1, g2
 FROM entity WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE
 
 -- name: read
 -- One entity without a lock, for reads.
 SELECT id, subject, part, s1, h1, s2, h2, o1, p1, o2, p2, parked, state, last_at, wake_at,
-    known_at, held_until
+    known_at, held_until, g1, g2
 FROM entity WHERE id = $1
 
 -- name: positions
@@ -21,7 +21,7 @@ SELECT s1, s2, o1, o2, state IS NOT NULL AS decided FROM entity WHERE id = $1
 -- name: claim
 -- Entities that are due, by the index, skipping what another worker holds. Only case rows.
 SELECT id, subject, part, s1, h1, s2, h2, o1, p1, o2, p2, parked, state, last_at, wake_at,
-    known_at, held_until
+    known_at, held_until, g1, g2
 FROM entity WHERE wake_at <= $1 AND held_until IS NULL
 ORDER BY wake_at LIMIT $2 FOR UPDATE SKIP LOCKED
 
@@ -38,12 +38,14 @@ queued AS (INSERT INTO unpublished (pos, at) SELECT pos, at FROM appended),
 saved AS (
     UPDATE entity e SET subject = u.subject, part = u.part, s1 = u.s1, h1 = u.h1, s2 = u.s2,
         h2 = u.h2, o1 = u.o1, p1 = u.p1, o2 = u.o2, p2 = u.p2, parked = u.parked, state = u.state,
-        last_at = u.last_at, wake_at = u.wake_at, known_at = u.known_at, held_until = u.held_until
+        last_at = u.last_at, wake_at = u.wake_at, known_at = u.known_at, held_until = u.held_until,
+        g1 = u.g1, g2 = u.g2
     FROM unnest($11::uuid[], $12::uuid[], $13::smallint[], $14::int[], $15::bytea[], $16::int[],
         $17::bytea[], $18::int[], $19::bytea[], $20::int[], $21::bytea[], $22::int[], $23::bytea[],
-        $24::timestamptz[], $25::timestamptz[], $26::timestamptz[], $27::timestamptz[])
+        $24::timestamptz[], $25::timestamptz[], $26::timestamptz[], $27::timestamptz[],
+        $28::bytea[], $29::bytea[])
         AS u(id, subject, part, s1, h1, s2, h2, o1, p1, o2, p2, parked, state, last_at, wake_at,
-            known_at, held_until)
+            known_at, held_until, g1, g2)
     WHERE e.id = u.id)
 SELECT pg_notify(current_schema() || woken.channel, '')
 FROM (VALUES ('_unpublished', cardinality($2)), ('_wake', cardinality($11))) AS woken(channel, rows)
@@ -78,13 +80,25 @@ SELECT * FROM unnest($1::bytea[], $2::uuid[], $3::text[], $4::int[], $5::bigint[
 ON CONFLICT DO NOTHING RETURNING hash
 
 -- name: progress
--- How far input partitions are complete (never goes back); entities of partitions that speak again
--- are held no longer.
+-- How far input partitions are read, and complete (neither goes back); entities of partitions that
+-- speak again are held no longer.
 WITH told AS (
     INSERT INTO progress (topic, part, t)
     SELECT * FROM unnest($1::text[], $2::int[], $3::timestamptz[])
-    ON CONFLICT (topic, part) DO UPDATE SET t = greatest(progress.t, excluded.t))
+    ON CONFLICT (topic, part) DO UPDATE SET t = greatest(progress.t, excluded.t)),
+read AS (
+    INSERT INTO fetched (topic, part, next)
+    SELECT * FROM unnest($5::text[], $6::int[], $7::bigint[])
+    ON CONFLICT (topic, part) DO UPDATE SET next = greatest(fetched.next, excluded.next))
 UPDATE entity SET held_until = NULL WHERE held_until IS NOT NULL AND part = ANY($4::smallint[])
+
+-- name: fetched
+-- The next offset of each input partition, as far as this database knows.
+SELECT topic, part, next FROM fetched
+
+-- name: forget_fetched
+-- Another broker has other offsets.
+DELETE FROM fetched
 
 -- name: progress_of
 -- How far each partition of a topic is complete.
@@ -128,9 +142,10 @@ SELECT pos, at, topic, entity, seq, id, type, after, recordedat, prevhash, value
 WHERE at BETWEEN $1 AND $2 AND pos = ANY($3::bigint[]) ORDER BY pos
 
 -- name: published
--- Positions that the broker has acknowledged. Not durable at once: what a crash brings back is
--- published again, and its readers drop it.
-WITH lazily AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+-- Positions that the broker has acknowledged, and at which offsets. Not durable at once: what a crash
+-- brings back is published again, and its readers drop it.
+WITH lazily AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
+noted AS (UPDATE cluster SET sent = $2::jsonb)
 DELETE FROM unpublished USING lazily WHERE pos = ANY($1::bigint[])
 
 -- name: stop_sending
@@ -155,14 +170,15 @@ SELECT (SELECT min(at) FROM unpublished) AS t,
     ARRAY(SELECT DISTINCT entity FROM stopped WHERE entity IS NOT NULL) AS stopped
 
 -- name: lease
--- Take or keep a lease, in real time. Answers, if it is ours, the broker we published to last time.
+-- Take or keep a lease, in real time. Answers, if it is ours, the broker we published to last time
+-- and the offsets that it had acknowledged.
 -- Not durable at once: after a crash of the database whoever asks first has it.
 WITH lazily AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
 INSERT INTO lease (name, owner, until)
 SELECT $1, $2, clock_timestamp() + $3::interval FROM lazily
 ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until
 WHERE lease.until < clock_timestamp() OR lease.owner = excluded.owner
-RETURNING (SELECT id FROM cluster) AS cluster
+RETURNING (SELECT id FROM cluster) AS cluster, (SELECT sent FROM cluster) AS sent
 
 -- name: release_lease
 -- Give a lease up, so that the next replica need not wait for it.
@@ -189,7 +205,8 @@ WHERE entity = $1 AND topic = $2 AND seq BETWEEN $3 AND $4 ON CONFLICT DO NOTHIN
 
 -- name: remember_cluster
 -- The broker that we publish to from now on.
-INSERT INTO cluster (id) VALUES ($1) ON CONFLICT (single) DO UPDATE SET id = excluded.id
+INSERT INTO cluster (id) VALUES ($1)
+ON CONFLICT (single) DO UPDATE SET id = excluded.id, sent = excluded.sent
 
 -- name: gaps
 -- Entities with records that have waited long, and what they have applied. A fork waits for a person.

@@ -7,6 +7,7 @@ relays at once only make duplicates on the wire, which every reader's gap rule d
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -34,7 +35,13 @@ class NeverSendable(Exception):
 
 
 class Outlet(Protocol):
-    """Where events go. `publish` answers, in order, None or the error of each."""
+    """Where events go. `publish` answers, in order, None or the error of each.
+
+    `offsets` are the last that were acknowledged, of each partition; one that is not above what is
+    in there went back.
+    """
+
+    offsets: dict[str, int]
 
     async def publish(
         self, messages: Sequence[tuple[str, bytes | None, list[tuple[str, bytes]], bytes]]
@@ -88,6 +95,8 @@ class Relay:
         row = await self._entities.db.fetchrow(QUERIES["lease"], "relay", self._owner, _LEASE)
         if row is None:
             return False
+        if asked_at - self._leased_at > _LEASE.total_seconds():  # another may have published since
+            self._outlet.offsets |= json.loads(row["sent"] or "{}")
         self._leased_at, self._cluster = asked_at, row["cluster"]
         return True
 
@@ -114,7 +123,8 @@ class Relay:
                 sent.append(row["pos"])
             elif error is not None:
                 failed_entities.add(row["entity"])
-        await self._entities.db.execute(QUERIES["published"], sent)
+        offsets = json.dumps(self._outlet.offsets)
+        await self._entities.db.execute(QUERIES["published"], sent, offsets)
         self.published += len(sent)
         for topic, count in Counter(row["topic"] for row in rows).items():
             telemetry.PUBLISHED.labels(topic=topic).inc(count)
@@ -198,6 +208,9 @@ class Relay:
         another = self._cluster not in (None, current)
         for topic in list(self._readers) if another else self._outlet.went_back():
             await self.republish(topic)
+        if another:
+            self._outlet.offsets.clear()
+            await self._entities.db.execute(QUERIES["forget_fetched"])
         if self._cluster != current:
             await self._entities.db.execute(QUERIES["remember_cluster"], current)
             self._cluster = current

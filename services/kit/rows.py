@@ -12,10 +12,10 @@ from typing import Any
 from services.kit.entities import Entity, Position
 from services.kit.sealing import Sealer
 
-_COLUMNS = (("s1", "h1"), ("s2", "h2"))
+_COLUMNS = (("s1", "h1", "g1"), ("s2", "h2", "g2"))
 _OUT_COLUMNS = (("o1", "p1"), ("o2", "p2"))
 _NOWHERE = Position()
-WIDTH = 17
+WIDTH = 19
 """How many columns `to_row` gives."""
 
 
@@ -44,8 +44,8 @@ def to_entity(row: Mapping[str, Any], streams: Streams, sealer: Sealer) -> Entit
         known_at=row["known_at"],
         held_until=row["held_until"],
     )
-    for topic, (sequence, hash_) in zip(streams.inputs, _COLUMNS, strict=False):
-        entity.inputs[topic] = Position(row[sequence], row[hash_])
+    for topic, (sequence, hash_, trail) in zip(streams.inputs, _COLUMNS, strict=False):
+        entity.inputs[topic] = Position(row[sequence], row[hash_], row[trail])
     for topic, (sequence, hash_) in zip(streams.outputs, _OUT_COLUMNS, strict=False):
         entity.outputs[topic] = Position(row[sequence], row[hash_])
     if row["state"] is not None and entity.subject is not None:
@@ -60,7 +60,7 @@ def to_row(entity: Entity, streams: Streams, sealer: Sealer) -> tuple[Any, ...]:
         entity.id, entity.subject, entity.partition,
         *_two(entity.inputs, streams.inputs), *_two(entity.outputs, streams.outputs),
         entity.parked, _sealed_state(entity, sealer), entity.last_at, entity.wake_at,
-        entity.known_at, entity.held_until,
+        entity.known_at, entity.held_until, *_trails(entity.inputs, streams.inputs),
     )  # fmt: skip
 
 
@@ -69,6 +69,12 @@ def _two(positions: Mapping[str, Position], topics: Sequence[str]) -> tuple[int,
     first = positions.get(topics[0], _NOWHERE) if topics else _NOWHERE
     second = positions.get(topics[1], _NOWHERE) if len(topics) > 1 else _NOWHERE
     return first.sequence, first.hash, second.sequence, second.hash
+
+
+def _trails(positions: Mapping[str, Position], topics: Sequence[str]) -> tuple[bytes, bytes]:
+    """What is remembered of the one or two inputs there are."""
+    first, second, *_ = [*(positions.get(topic, _NOWHERE).trail for topic in topics), b"", b""]
+    return first, second
 
 
 def _sealed_state(entity: Entity, sealer: Sealer) -> bytes | None:

@@ -10,6 +10,7 @@ Owns names and labels. No label and no log field ever carries personal data: ids
 | recourse_retries_total{reason} | transactions tried again |
 | recourse_published_total{topic} | events acknowledged by the broker |
 | recourse_republished_total | events queued again after the broker forgot them |
+| recourse_rewound_total | records read again because the database was set back |
 | recourse_timers_fired_total | wake-ups decided |
 | recourse_timer_lag_seconds | real seconds from the later of due and known to fired |
 | recourse_timer_overdue_seconds | real seconds since the oldest wake-up was due that has not fired |
@@ -36,6 +37,7 @@ FORKS = Counter("recourse_forks", "Streams that do not fit what was applied befo
 RETRIES = Counter("recourse_retries", "Transactions tried again", ["reason"])
 PUBLISHED = Counter("recourse_published", "Events acknowledged by the broker", ["topic"])
 REPUBLISHED = Counter("recourse_republished", "Events queued again after the broker forgot them")
+REWOUND = Counter("recourse_rewound", "Records read again because the database was set back")
 FIRED = Counter("recourse_timers_fired", "Wake-ups decided")
 TIMER_LAG = Histogram(
     "recourse_timer_lag_seconds",

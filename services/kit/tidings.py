@@ -5,14 +5,19 @@ Owns their rows. A heartbeat brings back the entities that were held for a silen
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, Final, Protocol
 
 from services.kit.rows import Streams, columns
 from services.kit.sorting import Beat, Control
 from services.kit.unit import QUERIES, Unit
 from services.kit.wire import Resend
+
+Fetched = Mapping[tuple[str, int], int]
+"""The next offset of each partition (topic without prefix) once a batch is taken."""
+NOTHING: Final[Fetched] = MappingProxyType({})
 
 
 class Session(Protocol):
@@ -34,14 +39,20 @@ async def hear_control(unit: Unit, streams: Streams, items: Sequence[Control]) -
             await unit.conn.execute(QUERIES["confirm"], what.consumer, what.topic, what.t)
 
 
-async def note_beats(session: Session, streams: Streams, beats: Sequence[Beat]) -> None:
-    """How far each partition is complete, and who need not be held any longer; one statement."""
+async def note_progress(
+    session: Session, streams: Streams, beats: Sequence[Beat], fetched: Fetched
+) -> None:
+    """How far partitions are read and complete, and who is held no longer; one statement."""
     latest: dict[tuple[str, int], datetime] = {}
     for beat in beats:
         key = (beat.topic, beat.partition)
         latest[key] = max(latest.get(key, beat.t), beat.t)
-    if not latest:
+    if not latest and not fetched:
         return
-    rows = [(*key, t) for key, t in sorted(latest.items())]
-    spoken = [part for topic, part in latest if topic == streams.inputs[0]]
-    await session.execute(QUERIES["progress"], *columns(rows), spoken)
+    spoken = [part for topic, part in latest if topic in streams.inputs[:1]]
+    await session.execute(QUERIES["progress"], *_by_place(latest), spoken, *_by_place(fetched))
+
+
+def _by_place(found: Mapping[tuple[str, int], Any]) -> list[list[Any]]:
+    rows = [(*place, what) for place, what in sorted(found.items())]
+    return columns(rows) if rows else [[], [], []]

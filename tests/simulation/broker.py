@@ -84,10 +84,6 @@ class Broker:
         """What a partition holds from an offset on."""
         return self.kept.get(place, [])[offset:]
 
-    def position(self, group: str, place: Place) -> int:
-        """The committed offset; a group without one begins with the earliest."""
-        return self.committed.get((group, place), 0)
-
 
 class Outlet:
     """One relay's producer; satisfies the kit's `Outlet`."""
@@ -95,7 +91,7 @@ class Outlet:
     def __init__(self, broker: Broker, misfortune: Misfortune) -> None:
         self._broker = broker
         self._misfortune = misfortune
-        self._offsets: dict[Place, int] = {}
+        self.offsets: dict[str, int] = {}
         self._back: set[str] = set()
 
     async def publish(self, messages: Sequence[Message]) -> Sequence[BaseException | None]:
@@ -128,10 +124,10 @@ class Outlet:
 
     def _note(self, record: StoredRecord) -> None:
         """As the real one does it."""
-        place = (record.topic, record.partition)
-        if record.offset <= self._offsets.get(place, -1):
+        place = f"{record.topic}/{record.partition}"
+        if record.offset <= self.offsets.get(place, -1):
             self._back.add(record.topic)
-        self._offsets[place] = record.offset
+        self.offsets[place] = record.offset
 
     async def cluster_id(self) -> str:
         return self._broker.cluster_id

@@ -5,9 +5,13 @@ Owns deaths, restarts, rebalances, zombies, forgetting and jumps of the clock.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
+from aiokafka import TopicPartition
+
+from services.kit.rebalancing import to_rewind
+from tests.simulation.broker import Place
 from tests.simulation.faults import Fault
 from tests.simulation.replica import Replica, start
 
@@ -19,24 +23,30 @@ _TWO_HEARTBEATS_S: Final = 8.0
 _SERVICES: Final = ("intake", "escalation", "notifier")
 
 
-def share_out(world: World, service: str, first: int = 0) -> None:
+async def share_out(world: World, service: str, first: int = 0) -> None:
     """Give the partitions of a service's topics to its replicas in turn, from what is committed."""
     replicas = world.of(service)
     for replica in replicas:
         replica.positions.clear()
     places = world.broker.places(replicas[0].topics)
-    for number, place in enumerate(places):
-        owner = replicas[(number + first) % len(replicas)]
-        owner.positions[place] = world.broker.position(service, place)
+    for number, (place, at) in enumerate((await _beginnings(world, service, places)).items()):
+        replicas[(number + first) % len(replicas)].positions[place] = at
+
+
+async def _beginnings(world: World, service: str, places: Iterable[Place]) -> dict[Place, int]:
+    """Where reading begins, as the kit decides it."""
+    committed = world.broker.committed
+    told = {TopicPartition(*place): committed.get((service, place)) for place in places}
+    rows = await world.stores[service].table("fetched")
+    known = {(row["topic"], row["part"]): row["next"] for row in rows}
+    return {tuple(at): next_ or 0 for at, next_ in (told | dict(to_rewind(known, told))).items()}
 
 
 async def restart(world: World, replica: Replica) -> None:
     """A process begins anew, with nothing but what was committed."""
     awake, world.misfortune.awake = world.misfortune.awake, False
     fresh = await start(world.around, replica.service, replica.name)
-    fresh.positions = {
-        place: world.broker.position(replica.service, place) for place in replica.positions
-    }
+    fresh.positions = await _beginnings(world, replica.service, replica.positions)
     for loop in fresh.loops:
         loop.due_s = world.time.elapsed_s
     world.replicas[world.replicas.index(replica)] = fresh
@@ -50,7 +60,7 @@ async def befall(world: World, fault: Fault) -> None:
 
 
 async def _rebalance(world: World, more: int) -> None:
-    share_out(world, _SERVICES[more % 3], first=more // 3)
+    await share_out(world, _SERVICES[more % 3], first=more // 3)
 
 
 async def _zombie(world: World, more: int) -> None:
@@ -60,7 +70,7 @@ async def _zombie(world: World, more: int) -> None:
         batch = world.fetch(replica)
         if batch:
             world.ghosts.append((replica, batch))
-    share_out(world, service, first=1)
+    await share_out(world, service, first=1)
 
 
 async def _rewind(world: World, more: int) -> None:
@@ -70,7 +80,7 @@ async def _rewind(world: World, more: int) -> None:
         if group == service:
             back = world.broker.committed[group, place] - more - 1
             world.broker.committed[group, place] = max(0, back)
-    share_out(world, service)
+    await share_out(world, service)
 
 
 async def _stall(world: World, more: int) -> None:
@@ -97,7 +107,7 @@ async def _silence(world: World, more: int) -> None:
 async def _forget(world: World, more: int) -> None:
     world.broker.forget()
     for service in _SERVICES:
-        share_out(world, service)
+        await share_out(world, service)
 
 
 async def _echo(world: World, more: int) -> None:
@@ -119,7 +129,7 @@ async def _lose_the_end(world: World, more: int) -> None:
     topic = ("cases", "escalations")[more % 2]
     world.broker.lose_the_end(topic, 1 + more)
     for service in ("escalation", "notifier"):
-        share_out(world, service)
+        await share_out(world, service)
     world.unaware_until_s = world.time.elapsed_s + _TWO_HEARTBEATS_S
 
 

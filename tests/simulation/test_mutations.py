@@ -81,7 +81,8 @@ def with_a_relay_that_forgets(patch: Patch) -> None:
     async def forgetful(self: Relay, rows: Sequence[Any]) -> None:
         from services.kit.unit import QUERIES
 
-        await self._entities.db.execute(QUERIES["published"], [row["pos"] for row in rows])
+        positions = [row["pos"] for row in rows]
+        await self._entities.db.execute(QUERIES["published"], positions, "{}")
         await publish(self, rows)
 
     patch.setattr(Relay, "_publish", forgetful)
@@ -101,11 +102,11 @@ def with_a_consumer_that_gives_up(patch: Patch) -> None:
     """A lost connection loses the batch: the offsets are committed all the same."""
     take = Consumer._take
 
-    async def careless(self: Consumer, items: Sequence[Any]) -> None:
+    async def careless(self: Consumer, items: Sequence[Any], fetched: Any) -> None:
         from services.kit.db import RETRYABLE_ERRORS
 
         try:
-            await take(self, items)
+            await take(self, items, fetched)
         except RETRYABLE_ERRORS:
             return
 

@@ -65,7 +65,7 @@ class World:
         for service in SERVICES:
             for number in "ab":
                 self.replicas.append(await start(self.around, service, f"{service}-{number}"))
-            calamities.share_out(self, service)
+            await calamities.share_out(self, service)
         self.misfortune.awake = True
 
     async def close(self) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from schemas.control import StreamConfirmed
 from services.kit.sorting import Beat
-from services.kit.tidings import note_beats
+from services.kit.tidings import NOTHING, note_progress
 from services.kit.upkeep import Upkeep
 from services.kit.wire import Emittable
 from tests.support import kit
@@ -28,10 +28,10 @@ async def test_nothing_is_confirmed_before_every_partition_was_heard(dsns: dict[
         async def confirm() -> None:
             await Upkeep(reader, tell, gap_age_s=60, consumer="escalation", partitions=2).step()
 
-        await note_beats(reader.db, reader.streams, [Beat("cases", 0, T)])
+        await note_progress(reader.db, reader.streams, [Beat("cases", 0, T)], NOTHING)
         await confirm()
         assert told == []
         late = Beat("cases", 1, T - timedelta(minutes=1))
-        await note_beats(reader.db, reader.streams, [late])
+        await note_progress(reader.db, reader.streams, [late], NOTHING)
         await confirm()
         assert told == [late.t]

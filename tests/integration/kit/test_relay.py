@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -61,6 +62,7 @@ class HoleInItsNumbers:
     def __init__(self) -> None:
         self.broken = True
         self.beats = 0
+        self.offsets: dict[str, int] = {}
 
     async def publish(self, messages: Sequence[Message]) -> Sequence[BaseException | None]:
         raise AssertionError("there is nothing to publish")
@@ -162,3 +164,29 @@ async def test_only_the_holder_of_the_lease_publishes(
         await second.step()
         assert second.published == 1
         await asyncio.gather(*(outlet.rebuild() for outlet in outlets))
+
+
+async def test_a_relay_that_has_just_started_notices_that_the_broker_lost_the_end(
+    dsns: dict[str, str], broker: BrokerAddress, prefix: str
+) -> None:
+    """As it looks after an election among brokers that were behind: lower offsets than before."""
+    case = uuid.uuid4()
+    async with kit.entities(dsns, kit.WRITER) as writer:
+
+        async def relay_for_a_while() -> None:
+            outlet = KafkaOutlet(kit.settings(dsns, broker, prefix, "intake"), "writer")
+            relay = Relay(writer, outlet, "me", READERS)
+            await relay.step()
+            await relay.step()
+            await outlet.rebuild()
+
+        async with writer.transaction() as unit:
+            await kit.emit(unit, case, "one")
+        await relay_for_a_while()
+        (row,) = await writer.db.fetch("SELECT sent FROM cluster")
+        higher = {place: offset + 1_000 for place, offset in json.loads(row["sent"]).items()}
+        assert higher
+        await writer.db.execute("UPDATE cluster SET sent = $1", json.dumps(higher))
+        await relay_for_a_while()
+        found = await read_all(broker, prefix + "cases", 2)
+        assert [key for kind, key in found if "heartbeat" not in kind] == [str(case)] * 2

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 from services.kit.bus import Bus
 from services.kit.consumer import Consumer
 from services.kit.outlet import KafkaOutlet
+from services.kit.rebalancing import known_by
 from services.kit.relay import Relay
 from services.kit.unit import Entities
 from services.kit.wire import unpack
@@ -25,7 +26,8 @@ async def consuming(
     entities: Entities, dsns: dict[str, str], broker: BrokerAddress, prefix: str, logic: kit.Memory
 ) -> AsyncIterator[Bus]:
     consumer = Consumer("escalation", entities, kit.reader(prefix), logic)
-    bus = Bus(kit.settings(dsns, broker, prefix, "escalation"), "g", ["cases"], consumer.handle)
+    settings = kit.settings(dsns, broker, prefix, "escalation")
+    bus = Bus(settings, "g", ["cases"], consumer.handle, known_by(entities, prefix))
     bus.start()
     try:
         yield bus
@@ -119,3 +121,43 @@ async def test_a_batch_survives_headers_that_faststream_cannot_read(
         # The same junk again is the same dead letter.
         assert [row["reason"] for row in reasons] == ["tombstone", *["undecodable"] * 3]
         await outlet.rebuild()
+
+
+async def test_a_database_that_was_set_back_reads_again_what_it_lost(
+    dsns: dict[str, str], broker: BrokerAddress, prefix: str
+) -> None:
+    """The broker had been told that all was read: what a backup did not hold was lost."""
+    case = uuid.uuid4()
+    async with (
+        kit.entities(dsns, kit.WRITER) as writer,
+        kit.entities(dsns, kit.READER) as reader,
+    ):
+        relay = Relay(
+            writer, KafkaOutlet(kit.settings(dsns, broker, prefix, "intake"), "w"), "me", READERS
+        )
+
+        async def tell(word: str) -> None:
+            async with writer.transaction() as unit:
+                await kit.emit(unit, case, word)
+            await drain(relay)
+
+        async def heard(*words: str) -> None:
+            async def all_heard() -> bool:
+                return kit.heard_by(await reader.read(case)) == list(words)
+
+            await kit.until(all_heard)
+
+        async with consuming(reader, dsns, broker, prefix, kit.Memory()):
+            await tell("one")
+            await heard("one")
+            await reader.db.execute("CREATE TABLE backup_entity AS TABLE entity")
+            await reader.db.execute("CREATE TABLE backup_fetched AS TABLE fetched")
+            await tell("two")
+            await heard("one", "two")
+        await reader.db.execute(
+            "DELETE FROM entity; DELETE FROM fetched; INSERT INTO entity TABLE backup_entity;"
+            "INSERT INTO fetched TABLE backup_fetched"
+        )
+        await heard("one")
+        async with consuming(reader, dsns, broker, prefix, kit.Memory()):
+            await heard("one", "two")

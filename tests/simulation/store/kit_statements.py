@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from services.kit import clock
 from services.kit.unit import QUERIES as Q
-from tests.simulation.store.memory import Answer, MemoryStore, Row, columns, does
+from tests.simulation.store.memory import Answer, MemoryStore, Row, Table, columns, does
 
 TABLES: dict[str, list[tuple[str, ...]]] = {
     "entity": [("id",)],
@@ -18,6 +19,7 @@ TABLES: dict[str, list[tuple[str, ...]]] = {
     "parked": [("entity", "topic", "seq", "hash")],
     "dead_letter": [("hash",)],
     "progress": [("topic", "part")],
+    "fetched": [("topic", "part")],
     "lease": [("name",)],
     "confirmed": [("consumer", "topic")],
     "cluster": [("single",)],
@@ -27,10 +29,10 @@ TABLES: dict[str, list[tuple[str, ...]]] = {
     "simulated_clock": [("single",)],
 }
 _ENTITY = """id subject part s1 h1 s2 h2 o1 p1 o2 p2 parked state last_at wake_at known_at
-held_until"""
+held_until g1 g2"""
 _STUB: Row = dict.fromkeys(_ENTITY.split()) | {
     **dict.fromkeys(("s1", "s2", "o1", "o2", "parked"), 0),
-    **dict.fromkeys(("h1", "h2", "p1", "p2"), b""),
+    **dict.fromkeys(("h1", "h2", "p1", "p2", "g1", "g2"), b""),
 }
 _LOG = "topic entity seq id type after recordedat prevhash value"
 
@@ -115,17 +117,29 @@ def bury(s: MemoryStore, *arrays: list[Any]) -> Answer:
 
 
 @does(Q["progress"])
-def progress(
-    s: MemoryStore, topics: list[str], parts: list[int], ts: list[Any], spoken: list[int]
-) -> Answer:
-    for topic, part, t in zip(topics, parts, ts, strict=True):
-        known = s.progress.get((topic, part))
-        latest = max(known["t"], t) if known else t
-        s.progress.put({"topic": topic, "part": part, "t": latest})
-    held = [e for e in s.entity if e["held_until"] is not None and e["part"] in spoken]
+def progress(s: MemoryStore, *arrays: list[Any]) -> Answer:
+    _keep_greatest(s.progress, "t", arrays[:3])
+    _keep_greatest(s.fetched, "next", arrays[4:])
+    held = [e for e in s.entity if e["held_until"] is not None and e["part"] in arrays[3]]
     for entity in held:
         s.entity.change(entity["id"], held_until=None)
     return len(held)
+
+
+def _keep_greatest(table: Table, column: str, arrays: Sequence[list[Any]]) -> None:
+    for row in columns(f"topic part {column}", arrays):
+        known = table.get((row["topic"], row["part"])) or row
+        table.put({**row, column: max(known[column], row[column])})
+
+
+@does(Q["fetched"])
+def fetched(s: MemoryStore) -> Answer:
+    return list(s.fetched)
+
+
+@does(Q["forget_fetched"])
+def forget_fetched(s: MemoryStore) -> Answer:
+    return sum(s.fetched.drop((row["topic"], row["part"])) for row in s.fetched)
 
 
 @does(Q["progress_of"])
@@ -180,7 +194,9 @@ def log_rows(s: MemoryStore, first: Any, last: Any, positions: list[int]) -> Ans
 
 
 @does(Q["published"])
-def published(s: MemoryStore, positions: list[int]) -> Answer:
+def published(s: MemoryStore, positions: list[int], sent: str) -> Answer:
+    if s.cluster.get(True):
+        s.cluster.change(True, sent=sent)
     return sum(s.unpublished.drop(pos) for pos in positions)
 
 
@@ -211,8 +227,8 @@ def lease(s: MemoryStore, name: str, owner: str, length: timedelta) -> Answer:
     if held and held["until"] >= s.now and held["owner"] != owner:
         return []
     s.lease.put({"name": name, "owner": owner, "until": s.now + length})
-    cluster = s.cluster.get(True)
-    return [{"cluster": cluster["id"] if cluster else None}]
+    cluster = s.cluster.get(True) or {}
+    return [{"cluster": cluster.get("id"), "sent": cluster.get("sent")}]
 
 
 @does(Q["release_lease"])

@@ -37,7 +37,7 @@ def resend(s: MemoryStore, entity: UUID, topic: str, first: int, last: int) -> A
 
 @does(Q["remember_cluster"])
 def remember_cluster(s: MemoryStore, id: str) -> Answer:
-    s.cluster.put({"single": True, "id": id})
+    s.cluster.put({"single": True, "id": id, "sent": "{}"})
     return 1
 
 
