@@ -12,6 +12,7 @@ from typing import NamedTuple
 from zoneinfo import available_timezones
 
 from schemas.case_events import CASE_EVENTS
+from schemas.conditions import InvalidConditionError, compile_condition
 from schemas.pack import LaneRule, Pack, Rung
 from schemas.pack_clocks import AGENT_SPOKE, CUSTOMER_SPOKE, Budget, ClockRule
 from schemas.vocabulary import Category, Lane, RungReason, Side
@@ -33,6 +34,7 @@ def cross_check(pack: Pack) -> Iterator[PackProblem]:
     if pack.time_zone not in available_timezones():
         yield PackProblem(("time_zone",), _unknown("IANA time zone", pack.time_zone, ()))
     yield from _calendars(pack)
+    yield from _match(pack)
     yield from _lanes(pack)
     yield from _ladder(pack)
     yield from _actions(pack)
@@ -47,6 +49,21 @@ def _calendars(pack: Pack) -> Iterator[PackProblem]:
             if used not in pack.holiday_files:
                 found = _unknown("holiday file", used, pack.holiday_files)
                 yield PackProblem(("calendars", name, "uses", position), found)
+
+
+def _match(pack: Pack) -> Iterator[PackProblem]:
+    for position, rule in enumerate(pack.match):
+        yield from condition_problems(rule.when, ("match", position, "when"))
+
+
+def condition_problems(text: str, place: Place) -> Iterator[PackProblem]:
+    """What is wrong in a condition that stands at a place of the pack."""
+    try:
+        compile_condition(text)
+    except InvalidConditionError as error:
+        for line, column, message in error.mistakes:
+            at = f"line {line}, column {column}" if "\n" in text else f"column {column}"
+            yield PackProblem(place, f"{message} ({at} of the condition)")
 
 
 def _lanes(pack: Pack) -> Iterator[PackProblem]:
