@@ -12,7 +12,8 @@ import pytest
 
 from schemas.escalation import OfferMade, RungEntered
 from services.escalation.core.policy import Policy, compile_policy
-from services.packs import SHIPPED_PACKS, load_pack, read_yaml
+from services.packs import SHIPPED_PACKS, load_pack
+from services.yaml_files import read_yaml
 from tests.support.ladder import Ladder, at
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
