@@ -116,6 +116,11 @@ def compile_condition(text: str) -> Condition:
     return Condition(text, program)
 
 
+def mentions(text: str, variable: str) -> bool:
+    """Whether a condition asks about a variable, texts in quotes aside."""
+    return re.search(rf"(?<![\w.]){re.escape(variable)}(?!\w)", _QUOTED.sub("''", text)) is not None
+
+
 def values_of(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Facts as JSON knows them, in what CEL can take: numbers beyond 64 bits become decimals."""
     return {name: _value(value, _DEEPEST) for name, value in facts.items()}
@@ -189,6 +194,7 @@ def _mismatch(operator: str, kinds: str) -> str:
 
 
 _TEXT: Final = r"""(?:'[^'\\]*'|"[^"\\]*")"""
+_QUOTED: Final = re.compile(_TEXT)
 _COMPARED: Final = re.compile(
     rf"(?<![\w.'\"])({'|'.join(_WORDS)})\s*(?:==|!=|\bin\b)\s*({_TEXT}|\[[^\]]*\])"
 )

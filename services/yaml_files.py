@@ -46,16 +46,16 @@ class Document:
 
     def line_of(self, place: Place) -> int:
         """The line of a place, or of the nearest place around it; lines count from 1."""
-        for length in range(len(place), -1, -1):
-            line = self.lines.get(place[:length])
+        written = self._written(place)
+        for length in range(len(written), -1, -1):
+            line = self.lines.get(written[:length])
             if line is not None:
                 return line
         return 1
 
     def error(self, problems: Iterable[PackProblem]) -> InvalidFileError:
         """The error that names each problem with this file and its line, in the file's order."""
-        written = (PackProblem(self._written(place), message) for place, message in problems)
-        inside = sorted(written, key=lambda problem: self.line_of(problem.place))
+        inside = sorted(problems, key=lambda problem: self.line_of(problem.place))
         return InvalidFileError(dict.fromkeys(self.lines_about(inside)))
 
     def _written(self, place: Place) -> Place:
@@ -66,10 +66,11 @@ class Document:
 
     def lines_about(self, problems: Iterable[PackProblem]) -> Iterator[str]:
         """Each problem as `file:line: place: what is wrong`."""
-        for problem in problems:
-            place = ".".join(map(str, problem.place))
-            where = f"{self.path}:{self.line_of(problem.place)}: "
-            yield where + (f"{place}: " if place else "") + problem.message
+        for place, message in problems:
+            written = self._written(place)
+            name = ".".join(map(str, written))
+            where = f"{self.path}:{self.line_of(place)}: "
+            yield where + (f"{name}: " if name else "") + message
 
 
 class _Loader(yaml.SafeLoader):

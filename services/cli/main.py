@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli import calendars, demo, installation, operators
+from services.cli import calendars, demo, installation, operators, policies
 from services.cli.operators import Service
 
 app = typer.Typer(
@@ -98,6 +98,7 @@ app.add_typer(operators.parked, name="parked")
 app.add_typer(operators.case, name="case")
 app.command()(demo.demo)
 app.add_typer(calendars.calendar, name="calendar")
+app.add_typer(policies.policy, name="policy")
 app.command("import")(operators.import_cases)
 app.command()(operators.republish)
 app.command()(installation.migrate)
