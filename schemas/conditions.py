@@ -116,6 +116,14 @@ def compile_condition(text: str) -> Condition:
     return Condition(text, program)
 
 
+def judge(text: str, values: Mapping[str, Any]) -> Verdict:
+    """Whether the condition of a text is met; a text that is none is not, and says why."""
+    try:
+        return compile_condition(text).judge(values)
+    except InvalidConditionError as error:
+        return Verdict(met=False, failure=str(error))
+
+
 def mentions(text: str, variable: str) -> bool:
     """Whether a condition asks about a variable, texts in quotes aside."""
     return re.search(rf"(?<![\w.]){re.escape(variable)}(?!\w)", _QUOTED.sub("''", text)) is not None

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from schemas.pack import Pack
 from schemas.pack_checks import PackProblem, Place, cross_check
 from services.file_mistakes import mistakes_of, steps_of
-from services.yaml_files import Document, read_yaml
+from services.yaml_files import Document, InvalidFileError, read_yaml
 
 SHIPPED_PACKS: Final = Path(__file__).resolve().parent.parent / "packs"
 DEFAULT_PACK: Final = SHIPPED_PACKS / "wallet-default"
@@ -49,6 +49,23 @@ def load_pack(path: Path, also: Sequence[Check] = ()) -> LoadedPack:
     if pack is None or mistakes:
         raise document.error(mistakes)
     return pinned(pack)
+
+
+def load_packs(folders: Sequence[Path], also: Sequence[Check] = ()) -> tuple[LoadedPack, ...]:
+    """Several packs in the order in which a case is offered to them; the shipped one for none.
+
+    Raises `InvalidFileError` with the mistakes of all.
+    """
+    loaded: list[LoadedPack] = []
+    mistakes: list[str] = []
+    for folder in folders or (DEFAULT_PACK,):
+        try:
+            loaded.append(load_pack(folder, also))
+        except InvalidFileError as error:
+            mistakes += error.lines
+    if mistakes:
+        raise InvalidFileError(mistakes)
+    return tuple(loaded)
 
 
 def pack_document(path: Path) -> Document:

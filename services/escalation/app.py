@@ -27,7 +27,7 @@ from services.kit.loop import BackgroundLoop
 from services.kit.rows import Streams
 from services.kit.settings import Settings, read_settings
 from services.kit.unit import Entities
-from services.packs import DEFAULT_PACK, load_pack
+from services.packs import load_packs
 
 _log = structlog.get_logger(__name__)
 
@@ -41,7 +41,7 @@ _ROSTER_S: Final = 5.0
 
 async def build(entities: Entities, settings: EscalationSettings) -> Parts:
     """The routes, the logic and the loops, over a database that is migrated."""
-    book = PolicyBook(load_pack(settings.packs_dir or DEFAULT_PACK, [calendar_problems]))
+    book = PolicyBook(load_packs(settings.pack_folders, [calendar_problems]))
     await book.open(entities.db)
     staff = await _staff(entities, settings)
     logic = LadderLogic(book, staff)

@@ -22,7 +22,7 @@ from services.escalation.core.turn import Decision
 
 _CASE: Final = UUID("6f9619ff-8b86-d011-b42d-00cf4fc964ff")
 _EVENTS: Final = {event.event_name: event for event in CASE_EVENTS}
-_STATUS_AFTER: Final = {
+STATUS_AFTER: Final = {
     "customer.asked": Status.WAITING_CUSTOMER,
     "customer.answered": Status.OPEN,
     "case.resolved": Status.RESOLVED,
@@ -32,6 +32,7 @@ _STATUS_AFTER: Final = {
     "case.closed": Status.CLOSED,
     "case.merged": Status.MERGED,
 }
+"""The status after an event that says none."""
 
 
 class Rehearsal:
@@ -74,7 +75,7 @@ class Rehearsal:
 
         Raises `KeyError` for an unknown name, `ValidationError` for what is no such event.
         """
-        self._status = Status(fields.get("status") or _STATUS_AFTER.get(name, self._status))
+        self._status = Status(fields.get("status") or STATUS_AFTER.get(name, self._status))
         event: CaseEvent = _EVENTS[name].model_validate({**fields, "status": self._status})
         self._keep(
             decide_event(
