@@ -63,7 +63,7 @@ class Place:
             topics_prefix=self.prefix,
             smtp_port=free_port(),
             simulated=False,
-            pack=None,
+            packs=(),
             roster=None,
         )
         environment = service_environment(name, port, around, self.master_key)

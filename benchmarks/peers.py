@@ -18,7 +18,8 @@ from typing import Any, Final
 from benchmarks.measurement import Better, NotMeasured, Row, Samples
 from benchmarks.sizes import Sizes
 from services.escalation.core.calendar import BusinessTime, compile_calendar, parse_calendar
-from services.packs import SHIPPED_PACKS, read_yaml
+from services.packs import SHIPPED_PACKS
+from services.yaml_files import read_yaml
 
 _ZONE: Final = "Asia/Shanghai"
 _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri")

@@ -12,8 +12,10 @@ from typing import NamedTuple
 from zoneinfo import available_timezones
 
 from schemas.case_events import CASE_EVENTS
+from schemas.conditions import InvalidConditionError, compile_condition
 from schemas.pack import LaneRule, Pack, Rung
 from schemas.pack_clocks import AGENT_SPOKE, CUSTOMER_SPOKE, Budget, ClockRule
+from schemas.spelling import alternatives
 from schemas.vocabulary import Category, Lane, RungReason, Side
 
 Place = tuple[str | int, ...]
@@ -30,9 +32,9 @@ class PackProblem(NamedTuple):
 
 def cross_check(pack: Pack) -> Iterator[PackProblem]:
     """Every mistake that the model alone cannot see, in the order of the file."""
-    if pack.time_zone not in available_timezones():
-        yield PackProblem(("time_zone",), _unknown("IANA time zone", pack.time_zone, ()))
+    yield from _time_zone(pack.time_zone, ("time_zone",))
     yield from _calendars(pack)
+    yield from _match(pack)
     yield from _lanes(pack)
     yield from _ladder(pack)
     yield from _actions(pack)
@@ -43,10 +45,33 @@ def cross_check(pack: Pack) -> Iterator[PackProblem]:
 
 def _calendars(pack: Pack) -> Iterator[PackProblem]:
     for name, rule in pack.calendars.items():
+        yield from _time_zone(rule.time_zone, ("calendars", name, "time_zone"))
         for position, used in enumerate(rule.uses):
             if used not in pack.holiday_files:
-                found = _unknown("holiday file", used, pack.holiday_files)
+                found = f"there is no holiday file {used!r}: put it into calendars/{used}.yaml"
                 yield PackProblem(("calendars", name, "uses", position), found)
+
+
+def _time_zone(name: str, place: Place) -> Iterator[PackProblem]:
+    zones = available_timezones()
+    if name not in zones:
+        near = alternatives(name, zones) or ": write an IANA name such as Asia/Shanghai"
+        yield PackProblem(place, f"there is no time zone {name!r}{near}")
+
+
+def _match(pack: Pack) -> Iterator[PackProblem]:
+    for position, rule in enumerate(pack.match):
+        yield from condition_problems(rule.when, ("match", position, "when"))
+
+
+def condition_problems(text: str, place: Place) -> Iterator[PackProblem]:
+    """What is wrong in a condition that stands at a place of the pack."""
+    try:
+        compile_condition(text)
+    except InvalidConditionError as error:
+        for line, column, message in error.mistakes:
+            at = f"line {line}, column {column}" if "\n" in text else f"column {column}"
+            yield PackProblem(place, f"{message} ({at} of the condition)")
 
 
 def _lanes(pack: Pack) -> Iterator[PackProblem]:
@@ -175,12 +200,15 @@ def _budget(pack: Pack, budget: Budget, place: Place) -> Iterator[PackProblem]:
         yield PackProblem((*place, "calendar"), found)
     counted = budget.unit in DAY_UNITS
     if counted != isinstance(budget.amount, int):
-        wanted = "a whole number such as 2" if counted else "a duration such as PT15M"
+        wanted = "whole days: write a whole number such as 2"
+        if not counted:
+            wanted = f"time: write a duration such as PT{budget.amount}M"
         yield PackProblem((*place, "amount"), f"unit {budget.unit} counts {wanted}")
     elif budget.amount <= (0 if isinstance(budget.amount, int) else timedelta(0)):  # type: ignore[operator]  # both sides have the type of amount
-        yield PackProblem((*place, "amount"), "a budget must be longer than nothing")
+        yield PackProblem(
+            (*place, "amount"), "a budget must be longer than nothing: write PT15M or 2"
+        )
 
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    choice = ", ".join(sorted(known))
-    return f"there is no {kind} {name!r}" + (f": write one of {choice}" if choice else "")
+    return f"there is no {kind} {name!r}{alternatives(name, known)}"

@@ -1,36 +1,29 @@
-"""Reads policy packs and other YAML from files, with errors that name file, line and remedy.
+"""Reads policy packs from files, with errors that name file, line and remedy.
 
-Owns: YAML (no implicit dates, no duplicate keys), the pinned holiday files that a pack `uses`,
-and the digest: SHA-256 over the canonical JSON of the whole pack, holidays inlined. Never
-decides what a pack means.
+Owns the pinned holiday files that a pack `uses`, and the digest: SHA-256 over the canonical JSON
+of the whole pack, holidays inlined. Never decides what a pack means.
 """
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
 from pydantic import ValidationError
 
 from schemas.pack import Pack
 from schemas.pack_checks import PackProblem, Place, cross_check
+from services.file_mistakes import mistakes_of, steps_of
+from services.yaml_files import Document, InvalidFileError, read_yaml
 
 SHIPPED_PACKS: Final = Path(__file__).resolve().parent.parent / "packs"
 DEFAULT_PACK: Final = SHIPPED_PACKS / "wallet-default"
-_TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
-
-
-class InvalidFileError(ValueError):
-    """A file that people wrote cannot be used; every line is `file:line: what is wrong`."""
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        self.lines = tuple(lines)
-        super().__init__("\n".join(self.lines))
+Check = Callable[[Pack], Iterable[PackProblem]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,69 +35,37 @@ class LoadedPack:
     canonical_json: str
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A YAML document as plain data, and the line on which each place of it stands."""
+def load_pack(path: Path, also: Sequence[Check] = ()) -> LoadedPack:
+    """The pack in a folder (its `pack.yaml`) or file, checked, by `also` too.
 
-    path: Path
-    plain: Any
-    lines: Mapping[Place, int]
-
-    def line_of(self, place: Place) -> int:
-        """The line of a place, or of the nearest place around it; lines count from 1."""
-        for length in range(len(place), -1, -1):
-            line = self.lines.get(place[:length])
-            if line is not None:
-                return line
-        return 1
-
-    def error(self, problems: Iterable[PackProblem]) -> InvalidFileError:
-        """The error that names each problem with this file and its line."""
-        return InvalidFileError(self.lines_about(problems))
-
-    def lines_about(self, problems: Iterable[PackProblem]) -> Iterator[str]:
-        """Each problem as `file:line: place: what is wrong`."""
-        for problem in problems:
-            place = ".".join(map(str, problem.place))
-            yield f"{self.path}:{self.line_of(problem.place)}: {place}: {problem.message}"
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML as people mean it: 2026-10-01 stays text, and a key that stands twice is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"key {key.value!r} stands twice: keep one", problem_mark=key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def load_pack(path: Path) -> LoadedPack:
-    """The pack in a folder (its `pack.yaml`) or file. Raises `InvalidFileError`."""
+    Raises `InvalidFileError` with every mistake that can be seen at once.
+    """
     document = pack_document(path)
-    plain = document.plain
-    if not isinstance(plain, dict):
-        raise document.error([PackProblem((), "a pack is a mapping: begin with `name:`")])
-    if "holiday_files" in plain:
-        found = "the loader fills this in: name holiday files with calendars.<name>.uses"
-        raise document.error([PackProblem(("holiday_files",), found)])
-    pack = _validated(
-        document, {**plain, "holiday_files": _holiday_files(document, document.path.parent)}
-    )
-    problems = list(cross_check(pack))
-    if problems:
-        raise document.error(problems)
+    pack, mistakes = _read(document)
+    if pack is not None:
+        told = {mistake.place for mistake in mistakes}
+        for check in (cross_check, *also):
+            mistakes += [mistake for mistake in check(pack) if mistake.place not in told]
+    if pack is None or mistakes:
+        raise document.error(mistakes)
     return pinned(pack)
+
+
+def load_packs(folders: Sequence[Path], also: Sequence[Check] = ()) -> tuple[LoadedPack, ...]:
+    """Several packs in the order in which a case is offered to them; the shipped one for none.
+
+    Raises `InvalidFileError` with the mistakes of all.
+    """
+    loaded: list[LoadedPack] = []
+    mistakes: list[str] = []
+    for folder in folders or (DEFAULT_PACK,):
+        try:
+            loaded.append(load_pack(folder, also))
+        except InvalidFileError as error:
+            mistakes += error.lines
+    if mistakes:
+        raise InvalidFileError(mistakes)
+    return tuple(loaded)
 
 
 def pack_document(path: Path) -> Document:
@@ -128,46 +89,35 @@ def digest_of(text: str) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_yaml(file: Path) -> Document:
-    """A YAML file with the line of each place. Raises `InvalidFileError`."""
+def _read(document: Document) -> tuple[Pack | None, list[PackProblem]]:
+    """The pack and its mistakes; with mistakes the pack, if any, is what is left without them."""
+    plain = document.plain
+    if not isinstance(plain, dict):
+        return None, [PackProblem((), "a pack is a mapping: begin with `name:`")]
+    if "holiday_files" in plain:
+        found = "the loader fills this in: name holiday files with calendars.<name>.uses"
+        return None, [PackProblem(("holiday_files",), found)]
+    whole = {**plain, "holiday_files": _holiday_files(document, document.path.parent)}
     try:
-        loader = _Loader(file.read_text(encoding="utf-8"))
-        node = loader.get_single_node()
-        plain = loader.construct_document(node) if node is not None else None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidFileError([f"{file}:1: cannot be read: {error}"]) from error
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InvalidFileError([f"{file}:{line}: {error.problem or 'not YAML'}"]) from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise InvalidFileError([f"{file}:1: not YAML: {error}"]) from error
-    lines: dict[Place, int] = {}
-    if node is not None:
-        _note_lines(node, (), lines, set())
-    return Document(path=file, plain=plain, lines=lines)
-
-
-def _note_lines(node: yaml.Node, place: Place, lines: dict[Place, int], seen: set[int]) -> None:
-    """Notes every place once; what an alias repeats is known by the alias's own line."""
-    lines.setdefault(place, node.start_mark.line + 1)
-    if id(node) in seen:
-        return
-    seen.add(id(node))
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            lines[(*place, key.value)] = key.start_mark.line + 1
-            _note_lines(value, (*place, key.value), lines, seen)
-    elif isinstance(node, yaml.SequenceNode):
-        for position, item in enumerate(node.value):
-            _note_lines(item, (*place, position), lines, seen)
-
-
-def _validated(document: Document, plain: Mapping[str, Any]) -> Pack:
-    try:
-        return Pack.model_validate(plain)
+        return Pack.model_validate(whole), []
     except ValidationError as error:
-        problems = [PackProblem(found["loc"], found["msg"]) for found in error.errors()]
-        raise document.error(problems) from error
+        mistakes = list(mistakes_of(error, Pack, plain))
+    return _left_without(whole, [mistake.place for mistake in mistakes]), mistakes
+
+
+def _left_without(plain: Mapping[str, Any], places: Iterable[Place]) -> Pack | None:
+    """The pack without these keys, so that its other mistakes are found too; None if it is none."""
+    rest = copy.deepcopy(dict(plain))
+    for place in places:
+        at: Any = rest
+        for step in place[:-1]:
+            at = at[step] if step in steps_of(at) else None
+        if isinstance(at, dict) and place:
+            at.pop(place[-1], None)
+    try:
+        return Pack.model_validate(rest)
+    except ValidationError:
+        return None
 
 
 def _holiday_files(document: Document, folder: Path) -> dict[str, Any]:
@@ -179,7 +129,7 @@ def _holiday_files(document: Document, folder: Path) -> dict[str, Any]:
         for rule in rules
         if isinstance(rule, dict) and isinstance(rule.get("uses"), list)
         for name in rule["uses"]
-        if isinstance(name, str)
+        if isinstance(name, str) and Path(name).name == name
     }
     found = ((name, _holiday_file(name, folder)) for name in sorted(names))
     return {name: read_yaml(file).plain for name, file in found if file is not None}

@@ -56,7 +56,7 @@ def diff(
 ) -> None:
     """List the dates on which a file and the library disagree; exits with 1 if there are any."""
     from services.calendars import UnknownCalendarError, differences
-    from services.packs import InvalidFileError, read_yaml
+    from services.yaml_files import InvalidFileError, read_yaml
 
     try:
         plain: dict[str, Any] = read_yaml(file).plain

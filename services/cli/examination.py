@@ -16,7 +16,7 @@ from services.kit.connecting import open_pools
 from services.kit.db import UNREACHABLE
 from services.kit.sealing import Sealer, UnsealError
 from services.kit.settings import Settings
-from services.packs import InvalidFileError
+from services.yaml_files import InvalidFileError
 
 UNUSABLE: tuple[type[BaseException], ...] = (ValueError, asyncpg.PostgresError, *UNREACHABLE)
 

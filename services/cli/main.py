@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli import calendars, demo, installation, operators
+from services.cli import calendars, demo, installation, operators, policies
 from services.cli.operators import Service
 
 app = typer.Typer(
@@ -56,7 +56,8 @@ def up(
         Path | None, typer.Option(exists=True, dir_okay=False, help="YAML file of the agents")
     ] = None,
     pack: Annotated[
-        Path | None, typer.Option(exists=True, file_okay=False, help="folder of policy packs")
+        list[Path] | None,
+        typer.Option(exists=True, help="a pack's folder; again for more, asked in this order"),
     ] = None,
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="port of the front; else 8700 or any")
@@ -74,7 +75,7 @@ def up(
         kafka=KafkaProfile(kafka.value),
         clock=clock,
         roster=roster,
-        pack=pack,
+        packs=tuple(pack or ()),
         port=port,
         topics_prefix=topics_prefix,
     )
@@ -98,6 +99,7 @@ app.add_typer(operators.parked, name="parked")
 app.add_typer(operators.case, name="case")
 app.command()(demo.demo)
 app.add_typer(calendars.calendar, name="calendar")
+app.add_typer(policies.policy, name="policy")
 app.command("import")(operators.import_cases)
 app.command()(operators.republish)
 app.command()(installation.migrate)

@@ -12,6 +12,7 @@ from schemas.topics import ACTIONS, ACTIONS_ANSWERED, CASES, ESCALATIONS, STREAM
 from schemas.wire import Wire
 from services.escalation.answers import AnswersConsumer
 from services.escalation.api import build_routers
+from services.escalation.core.pack_calendars import calendar_problems
 from services.escalation.doubts import doubts, doubts_of
 from services.escalation.handlers import LadderLogic
 from services.escalation.ladders import Ladders
@@ -26,7 +27,7 @@ from services.kit.loop import BackgroundLoop
 from services.kit.rows import Streams
 from services.kit.settings import Settings, read_settings
 from services.kit.unit import Entities
-from services.packs import DEFAULT_PACK, load_pack
+from services.packs import load_packs
 
 _log = structlog.get_logger(__name__)
 
@@ -40,7 +41,7 @@ _ROSTER_S: Final = 5.0
 
 async def build(entities: Entities, settings: EscalationSettings) -> Parts:
     """The routes, the logic and the loops, over a database that is migrated."""
-    book = PolicyBook(load_pack(settings.packs_dir or DEFAULT_PACK))
+    book = PolicyBook(load_packs(settings.pack_folders, [calendar_problems]))
     await book.open(entities.db)
     staff = await _staff(entities, settings)
     logic = LadderLogic(book, staff)

@@ -7,7 +7,9 @@ core's to say. Changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
+from schemas.pack import Pack
 from schemas.pack_checks import PackProblem, Place
 from services.escalation.core.doubts import (
     Doubt,
@@ -36,14 +38,18 @@ async def doubts(
     if given is None and not state["given"]:
         return ()
     staffed = await _staffed(session, given.roster if given else RosterFile())
-    path = settings.packs_dir or DEFAULT_PACK
-    pack = load_pack(path).pack
+    folders = settings.pack_folders or (DEFAULT_PACK,)
+    packs = {folder: load_pack(folder).pack for folder in folders}
     stored = await session.fetch(QUERIES["policy_groups"])
-    known = {*pack.groups, *(row["name"] for row in stored)}
+    known = {row["name"] for row in stored}.union(*(pack.groups for pack in packs.values()))
     return [
         *_located(doubts_about_names(staffed, known), given),
-        *pack_document(path).lines_about(doubts_about_rungs(staffed, pack)),
+        *(line for folder, pack in packs.items() for line in _unstaffed(staffed, pack, folder)),
     ]
+
+
+def _unstaffed(staffed: Staffed, pack: Pack, folder: Path) -> Iterator[str]:
+    return pack_document(folder).lines_about(doubts_about_rungs(staffed, pack))
 
 
 async def _staffed(session: Session, given: RosterFile) -> Staffed:

@@ -18,7 +18,8 @@ from schemas.pack_checks import PackProblem
 from services.escalation.core.roster import Agent, Group, Roster, RosterFile
 from services.escalation.store import QUERIES, Session
 from services.kit.sealing import Sealer
-from services.packs import DEFAULT_PACK, Document, read_yaml
+from services.packs import DEFAULT_PACK
+from services.yaml_files import Document, read_yaml
 
 EXAMPLE_ROSTER: Final = DEFAULT_PACK / "roster.yaml"
 

@@ -162,22 +162,17 @@ async def loads(session: Session, staff_numbers: Iterable[str]) -> dict[str, int
 class PolicyBook:
     """The policies at hand, compiled: today's, and those that running cases are pinned to."""
 
-    def __init__(self, current: LoadedPack) -> None:
-        self._current = current
+    def __init__(self, offered: Sequence[LoadedPack]) -> None:
+        self._offered = tuple(offered)
         self._known: dict[str, Policy] = {
-            current.digest: compile_policy(current.pack, current.digest)
+            one.digest: compile_policy(one.pack, one.digest) for one in offered
         }
 
     async def open(self, session: Session) -> None:
-        """Store today's policy whole, and read those that other cases are pinned to."""
-        pack = self._current.pack
-        await session.execute(
-            QUERIES["keep_policy"],
-            self._current.digest,
-            pack.name,
-            pack.version,
-            self._current.canonical_json,
-        )
+        """Store today's policies whole, and read those that other cases are pinned to."""
+        for one in self._offered:
+            pin = (one.digest, one.pack.name, one.pack.version)
+            await session.execute(QUERIES["keep_policy"], *pin, one.canonical_json)
         await self.refresh(session)
 
     async def refresh(self, session: Session) -> None:
@@ -185,6 +180,11 @@ class PolicyBook:
         for row in await session.fetch(QUERIES["policies"], list(self._known)):
             pack = Pack.model_validate_json(row["document"])
             self._known[row["digest"]] = compile_policy(pack, row["digest"])
+
+    @property
+    def current(self) -> tuple[str, ...]:
+        """The digests of the policies offered to new cases, in the order they are asked."""
+        return tuple(one.digest for one in self._offered)
 
     def find(self, digest: str) -> Policy | None:
         """The policy of a digest; None when it is not stored here."""

@@ -25,7 +25,7 @@ from services.kit.loop import BackgroundLoop
 from services.kit.rows import Streams
 from services.kit.settings import Settings, read_settings
 from services.kit.unit import Entities
-from services.packs import DEFAULT_PACK, load_pack
+from services.packs import load_packs
 
 NAME: Final = "intake"
 SETTINGS: Final = IntakeSettings
@@ -34,7 +34,7 @@ STREAMS: Final = Streams(source=NAME, inputs=(), outputs=(CASES,))
 
 async def build(entities: Entities, settings: IntakeSettings) -> Parts:
     """The routes, the consumer and the teller, over a database that is migrated."""
-    book = store.PolicyBook(load_pack(settings.packs_dir or DEFAULT_PACK))
+    book = store.PolicyBook(load_packs(settings.pack_folders))
     await book.keep_current(entities.db)
     blind = store.Blind(entities.sealer)
     desk = Desk(blind, book)

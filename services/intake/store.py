@@ -176,19 +176,20 @@ async def search(session: Session, wanted: Search) -> list[Any]:
 
 
 class PolicyBook:
-    """The policies at hand: today's, and those that running cases are pinned to."""
+    """The policies at hand: those offered today, and those that running cases are pinned to."""
 
-    def __init__(self, current: LoadedPack) -> None:
-        self._current = _policy(current.digest, current.pack)
-        self._document = current.canonical_json
-        self._known = {current.digest: self._current}
+    def __init__(self, offered: Sequence[LoadedPack]) -> None:
+        self._offered = tuple(_policy(one.digest, one.pack) for one in offered)
+        self._documents = {one.digest: one.canonical_json for one in offered}
+        self._known = {policy.pin.digest: policy for policy in self._offered}
 
     async def keep_current(self, session: Session) -> None:
-        """Store today's policy whole, before the first case is opened under it."""
-        pin = self._current.pin
-        await session.execute(
-            QUERIES["keep_policy"], pin.digest, pin.name, pin.version, self._document
-        )
+        """Store today's policies whole, before the first case is opened under one of them."""
+        for pin in (policy.pin for policy in self._offered):
+            document = self._documents[pin.digest]
+            await session.execute(
+                QUERIES["keep_policy"], pin.digest, pin.name, pin.version, document
+            )
 
     async def covering(self, session: Session, cases: Iterable[Case]) -> Policies:
         """The policies of these cases and of new ones; fetches what another replica has stored."""
@@ -196,7 +197,7 @@ class PolicyBook:
             for row in await session.fetch(QUERIES["policies"], list(self._known)):
                 pack = Pack.model_validate_json(row["document"])
                 self._known[row["digest"]] = _policy(row["digest"], pack)
-        return Policies(self._current, self._known)
+        return Policies(self._offered, self._known)
 
 
 def _policy(digest: str, pack: Pack) -> Policy:

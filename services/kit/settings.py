@@ -90,6 +90,11 @@ class Settings(KafkaSettings, HttpSettings):
     packs_dir: Path | None = Field(
         default=None, description="a pack's folder; default: the shipped"
     )
+    packs: str = Field(
+        default="",
+        description="folders of packs in the order they are asked, separated by `:`; "
+        "the first that takes a case has it",
+    )
     pool_size: int = 6
     batch_records: int = 500
     statement_timeout_s: float = 30
@@ -101,6 +106,12 @@ class Settings(KafkaSettings, HttpSettings):
     simulated_clock: bool = Field(
         default=False, description="wait for the local stack to set the simulated clock"
     )
+
+    @property
+    def pack_folders(self) -> tuple[Path, ...]:
+        """The folders of all packs, in the order they are asked; none: the shipped pack."""
+        named = tuple(Path(folder) for folder in self.packs.split(os.pathsep) if folder)
+        return named or ((self.packs_dir,) if self.packs_dir is not None else ())
 
 
 _Kind = TypeVar("_Kind", bound=FileSettings)

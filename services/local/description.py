@@ -21,7 +21,7 @@ class StackOptions:
     kafka: KafkaProfile = KafkaProfile.EMBEDDED
     clock: datetime | None = None
     roster: Path | None = None
-    pack: Path | None = None
+    packs: tuple[Path, ...] = ()
     port: int | None = None
     topics_prefix: str = "recourse."
     command: ServiceCommand = service_command

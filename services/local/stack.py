@@ -118,7 +118,7 @@ async def _services(
         topics_prefix=options.topics_prefix,
         smtp_port=sink.port,
         simulated=time is not None,
-        pack=options.pack,
+        packs=options.packs,
         roster=options.roster,
     )
     services = supervised_services(folder, ports, around, options.command)

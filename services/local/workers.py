@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ class Surroundings:
     topics_prefix: str
     smtp_port: int
     simulated: bool
-    pack: Path | None
+    packs: tuple[Path, ...]
     roster: Path | None
 
 
@@ -68,8 +69,8 @@ def service_environment(
         environment["RECOURSE_SIMULATED_CLOCK"] = "true"
         # Each stop of the clock waits until every partition has been fetched empty.
         environment["RECOURSE_KAFKA_FETCH_MAX_WAIT_MS"] = "50"
-    if around.pack is not None:
-        environment["RECOURSE_PACKS_DIR"] = str(around.pack.resolve())
+    if around.packs:
+        environment["RECOURSE_PACKS"] = os.pathsep.join(str(p.resolve()) for p in around.packs)
     if around.roster is not None:
         environment["RECOURSE_ROSTER_FILE"] = str(around.roster.resolve())
     return scrubbed_environment(**environment)

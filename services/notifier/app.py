@@ -28,8 +28,8 @@ from services.notifier.inbox import Bell, Inbox
 from services.notifier.recipients import Recipients
 from services.notifier.render import Renderer
 from services.notifier.settings import NotifierSettings
-from services.notifier.store import keep_policy, read_policies
-from services.packs import DEFAULT_PACK, load_pack
+from services.notifier.store import keep_policies, read_policies
+from services.packs import load_packs
 
 NAME = "notifier"
 SETTINGS = NotifierSettings
@@ -63,7 +63,7 @@ async def build(entities: Entities, settings: NotifierSettings) -> Parts:
     """The parts of the notifier on an open database."""
     # It logs every chunk of an inbox at DEBUG, and those are personal.
     logging.getLogger("sse_starlette").setLevel(logging.INFO)
-    policies = await keep_policy(entities.db, load_pack(settings.packs_dir or DEFAULT_PACK))
+    policies = await keep_policies(entities.db, load_packs(settings.pack_folders))
 
     async def learn_policies() -> float:
         policies.update(await read_policies(entities.db))

@@ -6,7 +6,7 @@ of work is at hand.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -162,12 +162,12 @@ async def state_preferences(unit: Unit, recipient: str, stated: Preferences) -> 
     return blob is not None
 
 
-async def keep_policy(db: Database, loaded: LoadedPack) -> dict[str, Pack]:
-    """Store a policy; answers every policy ever stored, by digest."""
-    pack = loaded.pack
-    await db.execute(
-        QUERIES["keep_policy"], loaded.digest, pack.name, pack.version, loaded.canonical_json
-    )
+async def keep_policies(db: Database, offered: Iterable[LoadedPack]) -> dict[str, Pack]:
+    """Store policies; answers every policy ever stored, by digest."""
+    for one in offered:
+        await db.execute(
+            QUERIES["keep_policy"], one.digest, one.pack.name, one.pack.version, one.canonical_json
+        )
     return await read_policies(db)
 
 

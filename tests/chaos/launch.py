@@ -34,7 +34,7 @@ def main() -> int:
         state=given.state,
         kafka=KafkaProfile(given.kafka),
         clock=None if given.clock is None else datetime.fromisoformat(given.clock),
-        pack=given.pack,
+        packs=(given.pack,),
         port=given.port,
         command=command,
     )

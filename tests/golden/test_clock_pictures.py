@@ -16,7 +16,8 @@ import pytest
 from services.escalation.core.calendar import BusinessTime, compile_calendar, parse_calendar
 from services.escalation.core.clock import Clock, ClockSpec, due, explain, pause, resume, start
 from services.escalation.core.clock.budget import Unit, parse_budget
-from services.packs import SHIPPED_PACKS, read_yaml
+from services.packs import SHIPPED_PACKS
+from services.yaml_files import read_yaml
 from tests.support.pictures import draw
 
 FOLDER = Path(__file__).parents[2] / "docs" / "explanation"

@@ -239,7 +239,7 @@ def _teller(entities: Entities, broker: Broker) -> Callable[[Emittable, UUID], A
 
 
 async def _intake(entities: Entities) -> tuple[Logic | None, ForeignLogic | None, Any]:
-    book = intake_store.PolicyBook(pack())
+    book = intake_store.PolicyBook([pack()])
     await book.keep_current(entities.db)
     desk = Desk(intake_store.Blind(entities.sealer), book)
     return None, ReportsConsumer(desk), Handlers(desk)
@@ -260,7 +260,7 @@ async def _escalation(entities: Entities) -> tuple[Logic | None, ForeignLogic | 
 @lru_cache(maxsize=1)
 def policy_book() -> PolicyBook:
     """Compiled once: no history changes the policy."""
-    return PolicyBook(pack())
+    return PolicyBook([pack()])
 
 
 @lru_cache(maxsize=1)

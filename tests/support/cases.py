@@ -67,7 +67,7 @@ def policy(version: str = "1") -> Policy:
 
 
 POLICY = policy()
-POLICIES = Policies(POLICY, {POLICY.pin.digest: POLICY})
+POLICIES = Policies((POLICY,), {POLICY.pin.digest: POLICY})
 
 
 def report_body(**changes: Any) -> dict[str, Any]:

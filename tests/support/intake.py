@@ -145,7 +145,7 @@ def _taking(found: Entities, foreign: ForeignLogic) -> tuple[Consumer, Patience]
 
 def teller(found: Entities, batch: int = 200) -> Teller:
     """What tells the cases of incidents, in a loop of its own in a real replica."""
-    book = store.PolicyBook(load_pack(DEFAULT_PACK))
+    book = store.PolicyBook([load_pack(DEFAULT_PACK)])
     desk = Desk(store.Blind(found.sealer), book)
     return Teller(found, desk, IncidentStore(found.sealer), batch)
 

@@ -47,6 +47,7 @@ from services.escalation.core.state import LadderState, read_state
 from services.escalation.core.turn import Decision
 from services.escalation.core.views import ladder_view
 from services.packs import DEFAULT_PACK, canonical, load_pack, pinned
+from services.policy.rehearsal import STATUS_AFTER
 
 CASE = UUID("6f9619ff-8b86-d011-b42d-00cf4fc964ff")
 STATUTORY = Path(__file__).parents[1] / "data" / "packs" / "statutory"
@@ -308,13 +309,4 @@ class Ladder:
 
 
 def _status_after(name: str, status: Status) -> Status:
-    return {
-        "customer.asked": Status.WAITING_CUSTOMER,
-        "customer.answered": Status.OPEN,
-        "case.resolved": Status.RESOLVED,
-        "case.confirmed": Status.CLOSED,
-        "case.reopened": Status.OPEN,
-        "case.withdrawn": Status.WITHDRAWN,
-        "case.closed": Status.CLOSED,
-        "case.merged": Status.MERGED,
-    }.get(name, status)
+    return STATUS_AFTER.get(name, status)

@@ -27,7 +27,7 @@ from services.notifier.app import MIGRATIONS, STREAMS
 from services.notifier.freeze import Freezer
 from services.notifier.handlers import NotifierLogic
 from services.notifier.render import Renderer
-from services.notifier.store import keep_policy
+from services.notifier.store import keep_policies
 from services.packs import DEFAULT_PACK, load_pack
 from tests.support import kit
 
@@ -116,7 +116,7 @@ async def world(dsns: dict[str, str]) -> AsyncIterator[World]:
         }
         notifier = await stack.enter_async_context(kit.entities(dsns, STREAMS))
         await migrate(dsns["notifier"], [("notifier", MIGRATIONS)])
-        policies = await keep_policy(notifier.db, load_pack(DEFAULT_PACK))
+        policies = await keep_policies(notifier.db, [load_pack(DEFAULT_PACK)])
         freezer = Freezer(Renderer(), notifier.sealer)
         logic = NotifierLogic(policies, freezer, timedelta(hours=24))
         yield World(upstream, notifier, Consumer("notifier", notifier, READER, logic), logic)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from schemas.pack import Pack
 from schemas.pack_checks import PackProblem, Place
+from services.escalation.core.roster import RosterFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,21 @@ class Staffed:
     members: Mapping[str, Sequence[str]]
     groups: frozenset[str]
     supervisors: frozenset[str]
+
+
+def staffed(roster: RosterFile) -> Staffed:
+    """What a roster file says, before any installation has taken it in."""
+    members: dict[str, list[str]] = {}
+    for agent in roster.agents:
+        for group in agent.groups:
+            members.setdefault(group, []).append(agent.staff_number)
+    named = (*(a.supervisor for a in roster.agents), *(g.supervisor for g in roster.groups))
+    return Staffed(
+        frozenset(agent.staff_number for agent in roster.agents),
+        members,
+        frozenset(group.name for group in roster.groups),
+        frozenset(number for number in named if number is not None),
+    )
 
 
 class Doubt(NamedTuple):

@@ -24,9 +24,9 @@ from services.intake.core.arrive import (
 )
 from services.intake.core.evolve import opened
 from services.intake.core.lifecycle import Arrival
+from services.intake.core.matching import Choice, choose
 from services.intake.core.outcome import Outcome, Reason, Refused
 from services.intake.core.state import Case, Policies, Policy, case_id
-from services.intake.core.triage import triage
 
 
 def admit(
@@ -48,11 +48,11 @@ def admit(
     refused = impossible_time(report, now)
     if refused is not None:
         return refused
-    target = _collapses_into(report, candidates, policies.current.pack.collapse_window)
+    chosen = choose(report, policies.offered)
+    target = _collapses_into(report, candidates, chosen.policy.pack.collapse_window)
     if target is not None:
         return arrive(target, reported_again(report), policies.of(target), now)
-    event = opening(report, subject, policies.current)
-    return open_case(report, event, policies.current, now)
+    return open_case(report, opening(report, subject, chosen), chosen.policy, now)
 
 
 def impossible_time(report: Report, now: datetime) -> Refused | None:
@@ -94,9 +94,9 @@ def open_case(report: Report, event: CaseOpened, policy: Policy, now: datetime) 
     return Outcome(Reason.OPENED, outcome.case, events)
 
 
-def opening(report: Report, subject: UUID, policy: Policy) -> CaseOpened:
+def opening(report: Report, subject: UUID, chosen: Choice) -> CaseOpened:
     """The event that opens a case for a report; files follow with events of their own."""
-    found = triage(report, policy)
+    found, policy = chosen.triage, chosen.policy
     at = contact_at(report)
     customer, money = report.customer, report.transaction
     known = facts.Known(customer, money, report.facts, (), report.description)
@@ -109,7 +109,7 @@ def opening(report: Report, subject: UUID, policy: Policy) -> CaseOpened:
         category=found.category,
         severity=found.severity,
         lane=found.lane,
-        triage=found.reasons,
+        triage=chosen.reasons(),
         policy=policy.pin,
         channel=report.contact.channel,
         occurred_at=at,

@@ -17,9 +17,9 @@ from schemas.pack_clocks import ClockRule, resumable
 from schemas.vocabulary import ImportMode, Status
 from services.intake.core.admit import admit, impossible_time, open_case, opening
 from services.intake.core.arrive import at_impossible_time
+from services.intake.core.matching import Choice, choose
 from services.intake.core.outcome import Outcome, Reason, Refusal, Refused
-from services.intake.core.state import Case, Policies, Policy
-from services.intake.core.triage import triage
+from services.intake.core.state import Case, Policies
 
 _STATUSES: Final[Mapping[ImportMode, tuple[Status, ...]]] = {
     ImportMode.HISTORICAL: tuple(status for status in Status if status is not Status.MERGED),
@@ -40,15 +40,15 @@ def bring_in(
     """The case after the import; arguments as of `admit`."""
     if known is not None:
         return Outcome(Reason.KNOWN, known)
-    policy = policies.current
-    refused = next(_refusals(order, policy, now), None)
+    chosen = choose(order, policies.offered)
+    refused = next(_refusals(order, chosen, now), None)
     if refused is not None:
         return refused
     if order.mode is ImportMode.FRESH:
         return admit(
             order, subject=subject, known=None, candidates=candidates, policies=policies, now=now
         )
-    event = opening(order, subject, policy)
+    event = opening(order, subject, chosen)
     started_at = min(event.started_at, order.opened_at)
     event = event.model_copy(
         update={
@@ -59,10 +59,10 @@ def bring_in(
             "consumed": order.consumed,
         }
     )
-    return open_case(order, event, policy, now)
+    return open_case(order, event, chosen.policy, now)
 
 
-def _refusals(order: Import, policy: Policy, now: datetime) -> Iterator[Refused]:
+def _refusals(order: Import, chosen: Choice, now: datetime) -> Iterator[Refused]:
     for refused in (
         impossible_time(order, now),
         at_impossible_time(order.opened_at, "/opened_at", now),
@@ -76,15 +76,15 @@ def _refusals(order: Import, policy: Policy, now: datetime) -> Iterator[Refused]
     if order.consumed and order.mode is not ImportMode.RESUME:
         detail = f"a {order.mode} import brings no used budget along"
         yield Refused(Refusal.NOT_RESUMED, detail, pointer="/consumed")
-    rules = {rule.name: rule for rule in _clocks(order, policy)}
+    rules = {rule.name: rule for rule in _clocks(chosen)}
     for name in order.consumed:
         refused = _unusable(name, rules)
         if refused is not None:
             yield refused
 
 
-def _clocks(order: Import, policy: Policy) -> tuple[ClockRule, ...]:
-    lane = policy.pack.lanes.get(triage(order, policy).lane)
+def _clocks(chosen: Choice) -> tuple[ClockRule, ...]:
+    lane = chosen.policy.pack.lanes.get(chosen.triage.lane)
     return lane.clocks if lane is not None else ()
 
 

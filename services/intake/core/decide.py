@@ -173,7 +173,7 @@ def _merge(command: commands.Merge, at: Setting) -> Told:
 
 
 def _split(command: commands.Split, at: Setting) -> Told:
-    return split(at.case, command, at.policies.current, at.now)
+    return split(at.case, command, at.policies.offered, at.now)
 
 
 DECISIONS: Final[dict[type[Any], Callable[[Any, Setting], Told]]] = {

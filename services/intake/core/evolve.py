@@ -122,7 +122,8 @@ def _facts(case: Case, event: events.FactsAdded, now: datetime) -> Changes:
 
 def _classified(case: Case, event: events.CaseClassified, now: datetime) -> Changes:
     return {
-        "triage": dict.fromkeys(("category", "severity", "lane"), TriageReason.PERSON),
+        "triage": case.triage
+        | dict.fromkeys(("category", "severity", "lane"), TriageReason.PERSON),
         "category": event.category,
         "severity": event.severity,
         "lane": event.lane,

@@ -16,20 +16,23 @@ from services.intake.core.admit import opening
 from services.intake.core.arrive import arrive, said, spoke
 from services.intake.core.commands import Split
 from services.intake.core.evolve import evolve, opened
+from services.intake.core.matching import choose
 from services.intake.core.outcome import Outcome, Reason, Refusal, Refused
 from services.intake.core.state import Case, ContactRecord, Policy
 
 SOURCE = "recourse.split"
 
 
-def split(case: Case, command: Split, policy: Policy, now: datetime) -> Outcome | Refused:
-    """The case without the named contacts, and the case that they open under today's policy."""
+def split(
+    case: Case, command: Split, offered: Sequence[Policy], now: datetime
+) -> Outcome | Refused:
+    """The case without the named contacts, and the case that they open."""
     staying = [record for record in case.contacts if record.moved_to is None]
     moving = [record for record in staying if record.id in command.contacts]
     refused = _cannot_move(command, staying, moving)
     if refused is not None:
         return refused
-    new = _new_case(case, moving, policy, now)
+    new = _new_case(case, moving, offered, now)
     event = CaseSplit(
         **said(case, command.by),
         new_case=new.case.id,
@@ -52,17 +55,18 @@ def _cannot_move(
 
 
 def _new_case(
-    case: Case, moving: Sequence[ContactRecord], policy: Policy, now: datetime
+    case: Case, moving: Sequence[ContactRecord], offered: Sequence[Policy], now: datetime
 ) -> Outcome:
     first, *others = sorted(moving, key=lambda record: record.occurred_at)
     report = _as_report(case, first)
-    event = opening(report, case.subject, policy)
+    chosen = choose(report, offered)
+    event = opening(report, case.subject, chosen)
     # Under the old case's id as namespace: no report's identity can lead to the same id.
     new = opened(uuid5(case.id, report.external_id), event, now)
     told: list[CaseEvent] = [event]
     for record in others:
         news = spoke(record.contact, record.occurred_at, record.description)
-        outcome = arrive(new, news, policy, now)
+        outcome = arrive(new, news, chosen.policy, now)
         assert isinstance(outcome, Outcome), "a case just opened takes contacts"  # noqa: S101
         new = outcome.case
         told.extend(outcome.events)

@@ -32,13 +32,14 @@ CASES = uuid5(NAMESPACE_URL, "urn:recourse:cases")
 
 
 class TriageReason(StrEnum):
-    """Why category, severity or lane of a case is what it is."""
+    """Why category, severity, lane or policy of a case is what it is."""
 
     STATED = "stated"
     KEYWORDS = "keywords"
     TRANSACTION_NAMED = "transaction_named"
     NOTHING_MATCHED = "nothing_matched"
     CATEGORY_RULE = "category_rule"
+    MATCHED = "matched"
     PERSON = "person"
 
 
@@ -179,9 +180,9 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """The policy for new cases, and every policy under which a case of ours still runs."""
+    """The policies offered to new cases in their order, and all under which cases of ours run."""
 
-    current: Policy
+    offered: tuple[Policy, ...]
     by_digest: Mapping[str, Policy]
 
     def of(self, case: Case) -> Policy:

@@ -63,11 +63,14 @@ def missing_facts(case: Case, policy: Policy) -> list[dict[str, str]]:
 
 def _triage(case: Case) -> Body:
     values = {"category": case.category, "severity": case.severity, "lane": case.lane}
-    return {
+    found = {
         name: {"value": value, "reason": case.triage[name]}
-        for name, value in values.items()
+        for name, value in {**values, "policy": case.policy.name}.items()
         if name in case.triage
     }
+    if "policy" in found and "match_rule" in case.triage:
+        found["policy"]["rule"] = case.triage["match_rule"]
+    return found
 
 
 def _contact(record: ContactRecord) -> Body:

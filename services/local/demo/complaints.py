@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from schemas.pack import Pack
 from schemas.vocabulary import Category
-from services.packs import read_yaml
+from services.yaml_files import read_yaml
 
 EXAMPLES: Final = Path(__file__).resolve().parents[3] / "examples" / "complaints"
 _LONGEST: Final = 4000

@@ -16,7 +16,7 @@ from pydantic import Field, TypeAdapter
 
 from schemas.event import Model
 from schemas.vocabulary import Category, Lane
-from services.packs import read_yaml
+from services.yaml_files import read_yaml
 
 PLOTS_FILE: Final = Path(__file__).with_name("plots.yaml")
 CUSTOMER: Final = "customer"

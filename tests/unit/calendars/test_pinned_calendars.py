@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from services.calendars import Source, UnknownCalendarError, differences, generate
 from services.cli.main import app
-from services.packs import SHIPPED_PACKS, read_yaml
+from services.packs import SHIPPED_PACKS
+from services.yaml_files import read_yaml
 
 CN = SHIPPED_PACKS / "calendars" / "cn.yaml"
 

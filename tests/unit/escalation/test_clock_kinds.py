@@ -11,7 +11,8 @@ import pytest
 from schemas.pack_clocks import ClockRule
 from services.escalation.core.commands import CommandRefusedError
 from services.escalation.core.explain import explain
-from services.packs import InvalidFileError, load_pack
+from services.packs import load_pack
+from services.yaml_files import InvalidFileError
 from tests.support.ladder import STATUTORY, Ladder, at, statutory_policy
 
 

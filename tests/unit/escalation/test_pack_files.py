@@ -9,7 +9,8 @@ import pytest
 from schemas.pack import Pack
 from schemas.vocabulary import Category, Lane
 from services.escalation.core.policy import compile_policy
-from services.packs import DEFAULT_PACK, InvalidFileError, load_pack, pinned
+from services.packs import DEFAULT_PACK, load_pack, pinned
+from services.yaml_files import InvalidFileError
 
 PACK_TEXT = (DEFAULT_PACK / "pack.yaml").read_text(encoding="utf-8")
 
@@ -83,7 +84,11 @@ def test_digest_covers_the_holidays(tmp_path: Path) -> None:
             "{amount: PT0S, unit: business,",
             "longer than nothing",
         ),
-        ("pauses: {cap: P3D}", "pauses: {cap: P3D, cup: 1}", "Extra inputs"),
+        (
+            "pauses: {cap: P3D}",
+            "pauses: {cap: P3D, cup: 1}",
+            "there is no key 'cup' here: write cap",
+        ),
         ("time_zone: Asia/Shanghai", "time_zone: Asia/Atlantis", "Asia/Atlantis"),
         ('version: "1"', 'version: "1"\nversion: "2"', "stands twice"),
     ],

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from services.escalation.core.availability import known_agents
 from services.escalation.core.roster import Group
 from services.escalation.staff import EXAMPLE_ROSTER, load_roster
-from services.packs import InvalidFileError
+from services.yaml_files import InvalidFileError
 from tests.support.people import SHANGHAI_OFFICE, agent, roster_of
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -145,7 +145,7 @@ def test_a_collapse_while_waiting_for_the_customer_is_their_answer() -> None:
 
 def test_an_old_case_keeps_its_own_policy() -> None:
     new = policy("2")
-    both = Policies(new, {**POLICIES.by_digest, new.pin.digest: new})
+    both = Policies((new,), {**POLICIES.by_digest, new.pin.digest: new})
     outcome = admit(
         report(external_id="chat-1", facts={"bank": "B"}),
         subject=SUBJECT,

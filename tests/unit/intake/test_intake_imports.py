@@ -27,7 +27,7 @@ def policies(path: Path = DEFAULT_PACK) -> Policies:
     loaded = load_pack(path)
     pin = PackPin(name=loaded.pack.name, version=loaded.pack.version, digest=loaded.digest)
     policy = Policy(pin, loaded.pack)
-    return Policies(policy, {pin.digest: policy})
+    return Policies((policy,), {pin.digest: policy})
 
 
 def brought(
