@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli import calendars, demo, installation, operators
+from services.cli import calendars, demo, installation, operators, rehearsing
 from services.cli.operators import Service
 
 app = typer.Typer(
@@ -98,6 +98,10 @@ app.add_typer(operators.parked, name="parked")
 app.add_typer(operators.case, name="case")
 app.command()(demo.demo)
 app.add_typer(calendars.calendar, name="calendar")
+policy = typer.Typer(help="Policy packs: what a change would do.", no_args_is_help=True)
+policy.command("history")(rehearsing.write_history)
+policy.command("simulate")(rehearsing.simulate)
+app.add_typer(policy, name="policy")
 app.command("import")(operators.import_cases)
 app.command()(operators.republish)
 app.command()(installation.migrate)

@@ -15,6 +15,7 @@ from fastapi.responses import Response
 from schemas.pack_clocks import Name
 from schemas.report import Identifier
 from services.escalation.core.commands import Command
+from services.escalation.histories import histories
 from services.escalation.ladders import Ladders
 from services.escalation.roster_api import Cursor, Limit, build_roster_routers
 from services.escalation.staff import Staff
@@ -49,6 +50,11 @@ def _ladders(entities: Entities, ladders: Ladders) -> APIRouter:
 
 
 def _add_ladder_reads(router: APIRouter, entities: Entities, ladders: Ladders) -> None:
+    @router.get("/export")
+    async def export_histories(cursor: Cursor = None, limit: Limit = 200) -> dict[str, Any]:
+        """What happened to every case, by case id: what `recourse policy simulate` plays again."""
+        return await histories(entities, cursor, limit)
+
     @router.get("/{case_id}")
     async def read_ladder(case_id: UUID, after: After = None) -> dict[str, Any]:
         """Where a case stands; waits until the case is known here, and for `after`."""

@@ -221,6 +221,19 @@ SELECT c, k, t, n, r, d, j::json, o, w, s, e, a::json FROM unnest($1::uuid[], $2
     WITH ORDINALITY AS u(c, k, t, n, r, d, j, o, w, s, e, a, place)
 ORDER BY place
 
+-- name: histories
+-- What happened to the next cases after $1, in order; nothing of what was decided.
+SELECT j.case_id, j.kind, j.trigger_id, j.name, j.recorded_at, j.decided_at, j.data, j.absent_groups
+FROM (SELECT id FROM entity WHERE id > $1 ORDER BY id LIMIT $2) AS page
+JOIN journal j ON j.case_id = page.id
+WHERE j.kind <> 'wake'
+ORDER BY j.case_id, j.pos
+
+-- name: last_of_page
+-- Where the next page of cases begins; null when there is none.
+SELECT max(id) AS last FROM (SELECT id FROM entity WHERE id > $1 ORDER BY id LIMIT $2) AS page
+HAVING count(*) = $2
+
 -- name: entries
 -- A case's decisions in order, each with the events it led to (one row per event).
 SELECT j.pos, j.kind, j.trigger_id, j.name, j.recorded_at, j.decided_at, j.data, j.reason,

@@ -54,8 +54,8 @@ class Said(_Part):
     data: dict[str, Any] = {}
 
 
-class Entry(_Part):
-    """One decision. `recorded_at` is the event's own instant; `now` when it was decided."""
+class Triggered(_Part):
+    """What a decision was asked by. `recorded_at` is an event's own instant; `now` when decided."""
 
     kind: TriggerKind
     trigger: UUID
@@ -63,10 +63,15 @@ class Entry(_Part):
     recorded_at: datetime | None = None
     now: datetime
     data: dict[str, Any]
-    reason: Outcome
-    wake_at: datetime | None = None
     absent_groups: tuple[str | None, ...] = ()
     """Each time the decision asked the roster: the group if it had nobody, else None."""
+
+
+class Entry(Triggered):
+    """One decision: its trigger, and what it came to."""
+
+    reason: Outcome
+    wake_at: datetime | None = None
     produced: tuple[Said, ...] = ()
 
 

@@ -20,7 +20,7 @@ from services.escalation.core.assigning import ORDER, ordering
 from services.escalation.core.commands import COMMAND, CommandRefusedError
 from services.escalation.core.engine import decide_answer, decide_command, decide_event, decide_wake
 from services.escalation.core.explain import explain
-from services.escalation.core.journal import Entry, Journal, Said, TriggerKind
+from services.escalation.core.journal import Entry, Journal, Said, Triggered, TriggerKind
 from services.escalation.core.obeying import carrying_out
 from services.escalation.core.policy import Policy
 from services.escalation.core.roster import KnownAgents
@@ -58,7 +58,7 @@ def replay(journal: Journal, policy: Policy) -> Replayed:
     position = 0
     for number, entry in enumerate(journal.entries, start=1):
         try:
-            decision = _decide(journal.case_id, state, entry, policy)
+            decision = decide_again(journal.case_id, state, entry, policy)
         except (CommandRefusedError, ValueError) as error:
             raise ReplayDiffersError(f"entry {number} ({entry.name}): {error}") from error
         for difference in _differences(entry, decision, position):
@@ -85,7 +85,13 @@ def _check_pin(journal: Journal, policy: Policy) -> None:
             )
 
 
-def _decide(case_id: UUID, state: LadderState | None, entry: Entry, policy: Policy) -> Decision:
+def decide_again(
+    case_id: UUID, state: LadderState | None, entry: Triggered, policy: Policy
+) -> Decision:
+    """Decides what the trigger asks for; the roster answers as was written down.
+
+    `state` is used up. Raises `CommandRefusedError`, and `ValueError` for what cannot be decided.
+    """
     if entry.kind is TriggerKind.EVENT:
         return decide_event(
             state,
@@ -111,14 +117,14 @@ def _decide(case_id: UUID, state: LadderState | None, entry: Entry, policy: Poli
     assert_never(entry.kind)
 
 
-def _event(entry: Entry) -> CaseEvent:
+def _event(entry: Triggered) -> CaseEvent:
     model = event_class(entry.name)
     if model is None or not issubclass(model, CaseEvent):
         raise ReplayDiffersError(f"{entry.name} is not an event of a case")
     return model.model_validate(entry.data)
 
 
-def _wake(state: LadderState, entry: Entry, policy: Policy) -> Decision:
+def _wake(state: LadderState, entry: Triggered, policy: Policy) -> Decision:
     return decide_wake(
         state,
         policy,
@@ -130,21 +136,21 @@ def _wake(state: LadderState, entry: Entry, policy: Policy) -> Decision:
     )
 
 
-def _command(state: LadderState, entry: Entry, policy: Policy) -> Decision:
+def _command(state: LadderState, entry: Triggered, policy: Policy) -> Decision:
     command = COMMAND.validate_python(entry.data["command"])
     # Whoever was named was known then: a command that was refused has no entry.
     carry_out = carrying_out(command, KnownAgents(replayed=True))
     return _ordered(state, entry, policy, carry_out, command.by.role)
 
 
-def _order(state: LadderState, entry: Entry, policy: Policy) -> Decision:
+def _order(state: LadderState, entry: Triggered, policy: Policy) -> Decision:
     order = ORDER.validate_python(entry.data["order"])
     return _ordered(state, entry, policy, ordering(order), Role.SYSTEM)
 
 
 def _ordered(
     state: LadderState,
-    entry: Entry,
+    entry: Triggered,
     policy: Policy,
     carry_out: Callable[[Turn], None],
     by_role: Role,
@@ -161,7 +167,7 @@ def _ordered(
     )
 
 
-def _answer(state: LadderState, entry: Entry, policy: Policy) -> Decision:
+def _answer(state: LadderState, entry: Triggered, policy: Policy) -> Decision:
     model = FOREIGN_ANSWERS.get(entry.name)
     if model is None:
         raise ReplayDiffersError(f"{entry.name} is not an answer to an action")
