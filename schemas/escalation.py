@@ -192,6 +192,16 @@ class NobodyAvailable(LadderEvent):
     passed_rung: str | None = None
 
 
+class PolicyMigrated(LadderEvent):
+    """The case was moved to another policy, simulated first; its clocks are told of anew."""
+
+    event_name: ClassVar[str] = "policy.migrated"
+
+    previous: PackPin
+    policy: PackPin
+    by_role: Role
+
+
 class LadderStopped(LadderEvent):
     """All clocks of the episode ended with the case."""
 
@@ -216,5 +226,6 @@ LADDER_EVENTS: tuple[type[LadderEvent], ...] = (
     OfferExpired,
     HolderChanged,
     NobodyAvailable,
+    PolicyMigrated,
     LadderStopped,
 )

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli import calendars, demo, installation, operators, rehearsing
+from services.cli import calendars, demo, installation, migrating, operators, rehearsing
 from services.cli.operators import Service
 
 app = typer.Typer(
@@ -101,6 +101,7 @@ app.add_typer(calendars.calendar, name="calendar")
 policy = typer.Typer(help="Policy packs: what a change would do.", no_args_is_help=True)
 policy.command("history")(rehearsing.write_history)
 policy.command("simulate")(rehearsing.simulate)
+policy.command("migrate")(migrating.migrate)
 app.add_typer(policy, name="policy")
 app.command("import")(operators.import_cases)
 app.command()(operators.republish)

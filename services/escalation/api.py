@@ -14,7 +14,7 @@ from fastapi.responses import Response
 
 from schemas.pack_clocks import Name
 from schemas.report import Identifier
-from services.escalation.core.commands import Command
+from services.escalation.core.commands import Command, Digest
 from services.escalation.histories import histories
 from services.escalation.ladders import Ladders
 from services.escalation.roster_api import Cursor, Limit, build_roster_routers
@@ -78,6 +78,12 @@ def _add_ladder_reads(router: APIRouter, entities: Entities, ladders: Ladders) -
         """The journal of every decision with its policy: `explain` follows from it offline."""
         await wait_until(entities, case_id, after)
         return await ladders.export(case_id)
+
+    @router.get("/{case_id}/migration")
+    async def simulate_migration(case_id: UUID, to: Digest, after: After = None) -> dict[str, Any]:
+        """What `migrate` to the policy of this digest would do, and the token that allows it."""
+        await wait_until(entities, case_id, after)
+        return await ladders.simulate_migration(case_id, to)
 
 
 def _add_ladder_commands(router: APIRouter, entities: Entities, ladders: Ladders) -> None:

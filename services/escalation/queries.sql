@@ -125,6 +125,10 @@ SELECT digest, name, version, stored_at FROM policy ORDER BY stored_at DESC, dig
 -- One policy, whole.
 SELECT document FROM policy WHERE digest = $1
 
+-- name: policy_documents
+-- Some policies, whole.
+SELECT digest, document FROM policy WHERE digest = ANY($1::text[])
+
 -- name: touch_roster
 -- Begin a change of the roster: one at a time, and every replica hears of it at commit.
 WITH touched AS (UPDATE roster_state SET version = version + 1, given = given OR $1)
@@ -230,9 +234,8 @@ WHERE j.kind <> 'wake'
 ORDER BY j.case_id, j.pos
 
 -- name: last_of_page
--- Where the next page of cases begins; null when there is none.
-SELECT max(id) AS last FROM (SELECT id FROM entity WHERE id > $1 ORDER BY id LIMIT $2) AS page
-HAVING count(*) = $2
+-- The last case of a page; none when the page is not full.
+SELECT id AS last FROM entity WHERE id > $1 ORDER BY id OFFSET $2 - 1 LIMIT 1
 
 -- name: entries
 -- A case's decisions in order, each with the events it led to (one row per event).

@@ -15,18 +15,20 @@ from typing import Any, Final
 from schemas.case import CaseClassified, CaseOpened
 from schemas.pack import Pack
 from schemas.vocabulary import Category
+from services.escalation.core.again import decide_again
 from services.escalation.core.commands import CommandRefusedError
 from services.escalation.core.engine import decide_wake
 from services.escalation.core.journal import Triggered, TriggerKind
 from services.escalation.core.policy import Policy
 from services.escalation.core.rehearsal.course import Course
 from services.escalation.core.rehearsal.history import History
-from services.escalation.core.replay import decide_again
 from services.escalation.core.state import LadderState, read_state
 from services.escalation.core.turn import Decision
 
 _OPENING: Final = CaseOpened.type_name()
 _CLASSIFYING: Final = frozenset({_OPENING, CaseClassified.type_name()})
+_MIGRATE: Final = "migrate"
+"""Moves a case to a policy that is not compared here."""
 _MOST_WAKES: Final = 100_000
 """Of one case between two triggers; more is a policy that goes round in circles."""
 
@@ -60,7 +62,7 @@ class Rehearsal:
 
     def take(self, history: History, entry: Triggered, old: Pack) -> None:
         """Let one trigger happen, after everything that was due before it."""
-        if entry.kind is TriggerKind.WAKE:
+        if entry.kind is TriggerKind.WAKE or entry.name == _MIGRATE:
             return
         at = entry.recorded_at or entry.now
         self.wake_until(at)
