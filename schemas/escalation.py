@@ -210,6 +210,24 @@ class LadderStopped(LadderEvent):
     reason: StopReason
 
 
+class ShadowStepped(EventData):
+    """Where a pack that runs in the shadow of the real one would have taken a case, and when.
+
+    On topic `escalations-shadow`; belongs to no stream, and nobody is told.
+    """
+
+    event_name: ClassVar[str] = "shadow.stepped"
+
+    case_id: UUID
+    policy: PackPin
+    episode: int
+    rung: str
+    visit: int
+    at: datetime
+    owner_group: str
+    offered: bool
+
+
 LADDER_EVENTS: tuple[type[LadderEvent], ...] = (
     LadderStarted,
     ClockStarted,

@@ -40,6 +40,18 @@ def _instant(text: str) -> datetime:
     return instant
 
 
+Roster = Annotated[
+    Path | None, typer.Option(exists=True, dir_okay=False, help="YAML file of the agents")
+]
+PackFolder = Annotated[
+    Path | None, typer.Option(exists=True, file_okay=False, help="folder of policy packs")
+]
+ShadowFolder = Annotated[
+    Path | None,
+    typer.Option(exists=True, file_okay=False, help="folder of a pack to run in the shadow"),
+]
+
+
 @app.command()
 def up(
     *,
@@ -52,12 +64,9 @@ def up(
     ] = None,
     kafka: Annotated[Kafka, typer.Option(help="which broker")] = Kafka.EMBEDDED,
     state: Annotated[Path, typer.Option(help="folder of the state")] = Path("var"),
-    roster: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="YAML file of the agents")
-    ] = None,
-    pack: Annotated[
-        Path | None, typer.Option(exists=True, file_okay=False, help="folder of policy packs")
-    ] = None,
+    roster: Roster = None,
+    pack: PackFolder = None,
+    shadow: ShadowFolder = None,
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="port of the front; else 8700 or any")
     ] = None,
@@ -75,6 +84,7 @@ def up(
         clock=clock,
         roster=roster,
         pack=pack,
+        shadow=shadow,
         port=port,
         topics_prefix=topics_prefix,
     )
@@ -101,6 +111,7 @@ app.add_typer(calendars.calendar, name="calendar")
 policy = typer.Typer(help="Policy packs: what a change would do.", no_args_is_help=True)
 policy.command("history")(rehearsing.write_history)
 policy.command("simulate")(rehearsing.simulate)
+policy.command("shadow")(rehearsing.shadow)
 policy.command("migrate")(migrating.migrate)
 app.add_typer(policy, name="policy")
 app.command("import")(operators.import_cases)

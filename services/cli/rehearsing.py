@@ -1,4 +1,4 @@
-"""`recourse policy history` and `simulate`: what a changed pack would have done to real cases.
+"""`recourse policy history`, `simulate`, `shadow`: what a changed pack would do to real cases.
 
 Owns options, progress and exit codes: 0 the change may pass, 1 it goes beyond a bound, 2 the input
 cannot be used. The playing is escalation's (`services/escalation/rehearse.py`).
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Url = Annotated[str | None, typer.Option(help="the service's address; else the local stack's")]
 State = Annotated[Path, typer.Option(help="folder of the local stack's state")]
+_VERDICTS: Final = ("same", "earlier", "later", "never", "new")
 FORMAT: Final = "recourse.history.v1"
 
 
@@ -145,6 +146,24 @@ def _bar(file: Path) -> Iterator[Any]:
         yield lambda done: progress.update(task, completed=done)
 
 
+def shadow(
+    url: Url = None,
+    state: State = DEFAULT_STATE,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """What the shadow pack would have done to running cases, beside what was done."""
+    report = call("GET", f"{address('front', url, state)}/v1/policies/shadow")
+    if as_json:
+        show(report)
+        return
+    policy = report["policy"]
+    console = Console()
+    console.print(f"{policy['name']} {policy['version']} in the shadow since {report['since']}")
+    console.print(f"{report['cases']:,} cases followed")
+    verdicts = ("same", "earlier", "later", "only_real_so_far", "only_shadow_so_far")
+    console.print(_rungs(report, verdicts))
+
+
 def _print(report: Mapping[str, Any]) -> None:
     console = Console()
     policy = report["policy"]
@@ -156,9 +175,8 @@ def _print(report: Mapping[str, Any]) -> None:
     console.print("the change may pass" if report["passed"] else "the change must not pass")
 
 
-def _rungs(report: Mapping[str, Any]) -> Table:
-    verdicts = ("same", "earlier", "later", "never", "new")
-    table = Table("rung", *verdicts, title="escalations")
+def _rungs(report: Mapping[str, Any], verdicts: Sequence[str] = _VERDICTS) -> Table:
+    table = Table("rung", *(name.replace("_", " ") for name in verdicts), title="escalations")
     for rung, found in report["escalations"].items():
         table.add_row(rung, *(f"{found[verdict]['count']:,}" for verdict in verdicts))
     return table

@@ -15,9 +15,11 @@ from fastapi.responses import Response
 from schemas.pack_clocks import Name
 from schemas.report import Identifier
 from services.escalation.core.commands import Command, Digest
+from services.escalation.core.policy import Policy
 from services.escalation.histories import histories
 from services.escalation.ladders import Ladders
 from services.escalation.roster_api import Cursor, Limit, build_roster_routers
+from services.escalation.shadow_report import shadow_report
 from services.escalation.staff import Staff
 from services.escalation.store import QUERIES
 from services.kit.faults import NotFound
@@ -32,9 +34,12 @@ Holder = Annotated[
 ]
 
 
-def build_routers(entities: Entities, ladders: Ladders, staff: Staff) -> list[APIRouter]:
-    """Every route of the service."""
+def build_routers(
+    entities: Entities, ladders: Ladders, staff: Staff, shadow: Policy | None
+) -> list[APIRouter]:
+    """Every route of the service; `shadow` is the pack that runs beside the real one."""
     return [
+        _shadow(entities, shadow),
         _ladders(entities, ladders),
         _queues(ladders),
         *build_roster_routers(entities, staff),
@@ -117,6 +122,17 @@ def _queues(ladders: Ladders) -> APIRouter:
     ) -> dict[str, Any]:
         """What a group holds, the next deadline first; what is paused comes last."""
         return await ladders.queue(group, holder, cursor, limit)
+
+    return router
+
+
+def _shadow(entities: Entities, policy: Policy | None) -> APIRouter:
+    router = APIRouter(prefix="/v1/policies", tags=["policies"])
+
+    @router.get("/shadow")
+    async def read_shadow() -> dict[str, Any]:
+        """What the shadow pack would have done to the cases opened since, beside what was done."""
+        return await shadow_report(entities.db, policy)
 
     return router
 

@@ -168,6 +168,11 @@ class PolicyBook:
             current.digest: compile_policy(current.pack, current.digest)
         }
 
+    @property
+    def current(self) -> Policy:
+        """Today's policy."""
+        return self._known[self._current.digest]
+
     async def open(self, session: Session) -> None:
         """Store today's policy whole, and read those that other cases are pinned to."""
         pack = self._current.pack

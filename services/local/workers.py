@@ -41,6 +41,7 @@ class Surroundings:
     simulated: bool
     pack: Path | None
     roster: Path | None
+    shadow: Path | None = None
 
 
 def service_environment(
@@ -72,6 +73,8 @@ def service_environment(
         environment["RECOURSE_PACKS_DIR"] = str(around.pack.resolve())
     if around.roster is not None:
         environment["RECOURSE_ROSTER_FILE"] = str(around.roster.resolve())
+    if around.shadow is not None:
+        environment["RECOURSE_SHADOW_PACK_DIR"] = str(around.shadow.resolve())
     return scrubbed_environment(**environment)
 
 

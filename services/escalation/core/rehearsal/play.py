@@ -9,8 +9,10 @@ they were set otherwise than by the old policy's rule.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from schemas.case import CaseClassified, CaseOpened
 from schemas.pack import Pack
@@ -44,9 +46,18 @@ def play(history: History, old: Pack, policy: Policy, until: datetime) -> Course
     """
     rehearsal = Rehearsal(policy)
     for entry in history.entries:
-        rehearsal.take(history, entry, old)
+        rehearsal.take(history.case_id, entry, old)
     rehearsal.wake_until(until)
     return rehearsal.course
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """A rehearsal between two triggers; `document` holds no personal data, as no history does."""
+
+    document: bytes
+    wake_at: datetime | None
+    now: datetime
 
 
 class Rehearsal:
@@ -60,7 +71,22 @@ class Rehearsal:
         self._wake_at: datetime | None = None
         self._now: datetime | None = None
 
-    def take(self, history: History, entry: Triggered, old: Pack) -> None:
+    @classmethod
+    def of(cls, policy: Policy, resting: Resting) -> Rehearsal:
+        """Goes on where it came to rest."""
+        going_on = cls(policy)
+        going_on._document = resting.document
+        going_on._state = read_state(resting.document)
+        going_on._wake_at, going_on._now = resting.wake_at, resting.now
+        return going_on
+
+    def resting(self) -> Resting:
+        """Where it stands, to go on later. Raises `ValueError` before the case was opened."""
+        if self._now is None:
+            raise ValueError("the history does not begin with the opening of the case")
+        return Resting(self._document, self._wake_at, self._now)
+
+    def take(self, case_id: UUID, entry: Triggered, old: Pack) -> None:
         """Let one trigger happen, after everything that was due before it."""
         if entry.kind is TriggerKind.WAKE or entry.name == _MIGRATE:
             return
@@ -70,7 +96,7 @@ class Rehearsal:
         data = _under(entry, old, self.policy)
         trigger = entry.model_copy(update={"now": now, "data": data, "absent_groups": ()})
         try:
-            decision = decide_again(history.case_id, self._state, trigger, self.policy)
+            decision = decide_again(case_id, self._state, trigger, self.policy)
         except CommandRefusedError as refusal:
             self.course.refused[f"{entry.name}: {refusal.reason.value}"] += 1
             self._state = read_state(self._document)  # a refusal may have used the state up
