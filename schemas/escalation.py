@@ -192,12 +192,40 @@ class NobodyAvailable(LadderEvent):
     passed_rung: str | None = None
 
 
+class PolicyMigrated(LadderEvent):
+    """The case was moved to another policy, simulated first; its clocks are told of anew."""
+
+    event_name: ClassVar[str] = "policy.migrated"
+
+    previous: PackPin
+    policy: PackPin
+    by_role: Role
+
+
 class LadderStopped(LadderEvent):
     """All clocks of the episode ended with the case."""
 
     event_name: ClassVar[str] = "ladder.stopped"
 
     reason: StopReason
+
+
+class ShadowStepped(EventData):
+    """Where a pack that runs in the shadow of the real one would have taken a case, and when.
+
+    On topic `escalations-shadow`; belongs to no stream, and nobody is told.
+    """
+
+    event_name: ClassVar[str] = "shadow.stepped"
+
+    case_id: UUID
+    policy: PackPin
+    episode: int
+    rung: str
+    visit: int
+    at: datetime
+    owner_group: str
+    offered: bool
 
 
 LADDER_EVENTS: tuple[type[LadderEvent], ...] = (
@@ -216,5 +244,6 @@ LADDER_EVENTS: tuple[type[LadderEvent], ...] = (
     OfferExpired,
     HolderChanged,
     NobodyAvailable,
+    PolicyMigrated,
     LadderStopped,
 )

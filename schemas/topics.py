@@ -17,13 +17,14 @@ from pydantic_core import from_json
 from schemas.actions import ACTION_EVENTS
 from schemas.case_events import CASE_EVENTS
 from schemas.control import CONTROL_EVENTS
-from schemas.escalation import LADDER_EVENTS
+from schemas.escalation import LADDER_EVENTS, ShadowStepped
 from schemas.event import PREFIX, EventData
 from schemas.notification import DELIVERY_EVENTS
 
 REPORTS: Final = "reports"
 CASES: Final = "cases"
 ESCALATIONS: Final = "escalations"
+SHADOW: Final = "escalations-shadow"
 ACTIONS: Final = "actions"
 ACTIONS_ANSWERED: Final = "actions-answered"
 DELIVERIES: Final = "deliveries"
@@ -48,6 +49,7 @@ TOPICS: Final[tuple[TopicRow, ...]] = (
     TopicRow(REPORTS, None, ("intake",), (), 7),
     TopicRow(CASES, "intake", ("escalation", "notifier"), CASE_EVENTS, 30),
     TopicRow(ESCALATIONS, "escalation", ("notifier",), LADDER_EVENTS, 30),
+    TopicRow(SHADOW, "escalation", (), (ShadowStepped,), 30),
     TopicRow(ACTIONS, "escalation", (), ACTION_EVENTS, 7),
     TopicRow(ACTIONS_ANSWERED, None, ("escalation",), (), 7),
     TopicRow(DELIVERIES, "notifier", (), DELIVERY_EVENTS, 30),
@@ -57,7 +59,7 @@ TOPICS: Final[tuple[TopicRow, ...]] = (
 
 _EVENTS: Final[Mapping[str, type[EventData]]] = {
     event.type_name(): event
-    for events in (CASE_EVENTS, LADDER_EVENTS, ACTION_EVENTS, DELIVERY_EVENTS, CONTROL_EVENTS)
+    for events in (*(row.events for row in TOPICS), CONTROL_EVENTS)
     for event in events
 }
 _TYPE: Final = re.compile(r"^recourse\.(?P<name>[a-z_]+\.[a-z_]+)\.v(?P<version>[1-9][0-9]{0,3})$")

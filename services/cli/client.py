@@ -71,5 +71,6 @@ def problem_text(answer: httpx.Response) -> str:
         problem = answer.json()
     except ValueError:
         return f"{answer.status_code} {answer.text[:200]}"
-    parts = (problem.get("title"), problem.get("reason"), problem.get("detail"))
+    errors = (f"{each['pointer']}: {each['detail']}" for each in problem.get("errors", ()))
+    parts = (problem.get("title"), problem.get("reason"), problem.get("detail"), *errors)
     return f"{answer.status_code} " + ": ".join(str(part) for part in parts if part)

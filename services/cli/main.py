@@ -10,7 +10,15 @@ from typing import Annotated
 
 import typer
 
-from services.cli import calendars, demo, installation, operators, policies
+from services.cli import (
+    calendars,
+    demo,
+    installation,
+    migrating,
+    operators,
+    policies,
+    rehearsing,
+)
 from services.cli.operators import Service
 
 app = typer.Typer(
@@ -40,6 +48,19 @@ def _instant(text: str) -> datetime:
     return instant
 
 
+Roster = Annotated[
+    Path | None, typer.Option(exists=True, dir_okay=False, help="YAML file of the agents")
+]
+PackFolders = Annotated[
+    list[Path] | None,
+    typer.Option(exists=True, help="a pack's folder; again for more, asked in this order"),
+]
+ShadowFolder = Annotated[
+    Path | None,
+    typer.Option(exists=True, file_okay=False, help="folder of a pack to run in the shadow"),
+]
+
+
 @app.command()
 def up(
     *,
@@ -52,13 +73,9 @@ def up(
     ] = None,
     kafka: Annotated[Kafka, typer.Option(help="which broker")] = Kafka.EMBEDDED,
     state: Annotated[Path, typer.Option(help="folder of the state")] = Path("var"),
-    roster: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="YAML file of the agents")
-    ] = None,
-    pack: Annotated[
-        list[Path] | None,
-        typer.Option(exists=True, help="a pack's folder; again for more, asked in this order"),
-    ] = None,
+    roster: Roster = None,
+    pack: PackFolders = None,
+    shadow: ShadowFolder = None,
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="port of the front; else 8700 or any")
     ] = None,
@@ -76,6 +93,7 @@ def up(
         clock=clock,
         roster=roster,
         packs=tuple(pack or ()),
+        shadow=shadow,
         port=port,
         topics_prefix=topics_prefix,
     )
@@ -99,6 +117,10 @@ app.add_typer(operators.parked, name="parked")
 app.add_typer(operators.case, name="case")
 app.command()(demo.demo)
 app.add_typer(calendars.calendar, name="calendar")
+policies.policy.command("history")(rehearsing.write_history)
+policies.policy.command("simulate")(rehearsing.simulate)
+policies.policy.command("shadow")(rehearsing.shadow)
+policies.policy.command("migrate")(migrating.migrate)
 app.add_typer(policies.policy, name="policy")
 app.command("import")(operators.import_cases)
 app.command()(operators.republish)

@@ -14,9 +14,12 @@ from fastapi.responses import Response
 
 from schemas.pack_clocks import Name
 from schemas.report import Identifier
-from services.escalation.core.commands import Command
+from services.escalation.core.commands import Command, Digest
+from services.escalation.core.policy import Policy
+from services.escalation.histories import histories
 from services.escalation.ladders import Ladders
 from services.escalation.roster_api import Cursor, Limit, build_roster_routers
+from services.escalation.shadow_report import shadow_report
 from services.escalation.staff import Staff
 from services.escalation.store import QUERIES
 from services.kit.faults import NotFound
@@ -31,9 +34,12 @@ Holder = Annotated[
 ]
 
 
-def build_routers(entities: Entities, ladders: Ladders, staff: Staff) -> list[APIRouter]:
-    """Every route of the service."""
+def build_routers(
+    entities: Entities, ladders: Ladders, staff: Staff, shadow: Policy | None
+) -> list[APIRouter]:
+    """Every route of the service; `shadow` is the pack that runs beside the real one."""
     return [
+        _shadow(entities, shadow),
         _ladders(entities, ladders),
         _queues(ladders),
         *build_roster_routers(entities, staff),
@@ -49,6 +55,11 @@ def _ladders(entities: Entities, ladders: Ladders) -> APIRouter:
 
 
 def _add_ladder_reads(router: APIRouter, entities: Entities, ladders: Ladders) -> None:
+    @router.get("/export")
+    async def export_histories(cursor: Cursor = None, limit: Limit = 200) -> dict[str, Any]:
+        """What happened to every case, by case id: what `recourse policy simulate` plays again."""
+        return await histories(entities, cursor, limit)
+
     @router.get("/{case_id}")
     async def read_ladder(case_id: UUID, after: After = None) -> dict[str, Any]:
         """Where a case stands; waits until the case is known here, and for `after`."""
@@ -72,6 +83,12 @@ def _add_ladder_reads(router: APIRouter, entities: Entities, ladders: Ladders) -
         """The journal of every decision with its policy: `explain` follows from it offline."""
         await wait_until(entities, case_id, after)
         return await ladders.export(case_id)
+
+    @router.get("/{case_id}/migration")
+    async def simulate_migration(case_id: UUID, to: Digest, after: After = None) -> dict[str, Any]:
+        """What `migrate` to the policy of this digest would do, and the token that allows it."""
+        await wait_until(entities, case_id, after)
+        return await ladders.simulate_migration(case_id, to)
 
 
 def _add_ladder_commands(router: APIRouter, entities: Entities, ladders: Ladders) -> None:
@@ -105,6 +122,17 @@ def _queues(ladders: Ladders) -> APIRouter:
     ) -> dict[str, Any]:
         """What a group holds, the next deadline first; what is paused comes last."""
         return await ladders.queue(group, holder, cursor, limit)
+
+    return router
+
+
+def _shadow(entities: Entities, policy: Policy | None) -> APIRouter:
+    router = APIRouter(prefix="/v1/policies", tags=["policies"])
+
+    @router.get("/shadow")
+    async def read_shadow() -> dict[str, Any]:
+        """What the shadow pack would have done to the cases opened since, beside what was done."""
+        return await shadow_report(entities.db, policy)
 
     return router
 

@@ -13,12 +13,14 @@ from schemas.wire import Wire
 from services.escalation.answers import AnswersConsumer
 from services.escalation.api import build_routers
 from services.escalation.core.pack_calendars import calendar_problems
+from services.escalation.core.policy import compile_policy
 from services.escalation.doubts import doubts, doubts_of
 from services.escalation.handlers import LadderLogic
 from services.escalation.ladders import Ladders
 from services.escalation.relief import Relief
 from services.escalation.seeking import Seeking
 from services.escalation.settings import EscalationSettings
+from services.escalation.shadow import Shadow
 from services.escalation.staff import EXAMPLE_ROSTER, Staff, load_roster
 from services.escalation.store import MIGRATIONS, PolicyBook
 from services.kit import ids, runtime
@@ -27,7 +29,7 @@ from services.kit.loop import BackgroundLoop
 from services.kit.rows import Streams
 from services.kit.settings import Settings, read_settings
 from services.kit.unit import Entities
-from services.packs import load_packs
+from services.packs import load_pack, load_packs
 
 _log = structlog.get_logger(__name__)
 
@@ -60,18 +62,35 @@ async def build(entities: Entities, settings: EscalationSettings) -> Parts:
             loop.wake.set()
         return _ROSTER_S
 
+    shadow = await _shadow(entities, book, settings)
+    if shadow is not None:
+        moving.append(BackgroundLoop("shadow", shadow.step))
+
     async def busy(now: datetime) -> tuple[list[str], dict[str, int]]:
-        return [*await relief.busy(now), *seeking.busy()], {}
+        followed = await shadow.busy(now) if shadow is not None else []
+        return [*await relief.busy(now), *seeking.busy(), *followed], {}
 
     hearing = BackgroundLoop("roster", learn_roster)
     return Parts(
-        routers=build_routers(entities, ladders, staff),
+        routers=build_routers(entities, ladders, staff, shadow.policy if shadow else None),
         logic=logic,
         foreign=AnswersConsumer(logic, stale_after),
         loops=[BackgroundLoop("policies", learn_policies), hearing, *moving],
         busy=busy,
         channels={"escalation_roster": hearing.wake.set},
     )
+
+
+async def _shadow(
+    entities: Entities, book: PolicyBook, settings: EscalationSettings
+) -> Shadow | None:
+    """The pack that runs in the shadow of the real one, if there is one."""
+    if settings.shadow_pack_dir is None:
+        return None
+    loaded = load_pack(settings.shadow_pack_dir)
+    shadow = Shadow(entities, book, compile_policy(loaded.pack, loaded.digest))
+    await shadow.begin()
+    return shadow
 
 
 async def _staff(entities: Entities, settings: EscalationSettings) -> Staff:

@@ -63,8 +63,10 @@ async def export(session: Session, state: LadderState, calendars: dict[str, str]
     """The journal of a case with its policy, whole, as of one instant."""
     rows = await session.fetch(QUERIES["entries"], state.case_id, ESCALATIONS)
     entries = [_entry(list(group)) for _, group in groupby(rows, key=lambda row: row["pos"])]
-    policy = await session.fetchrow(QUERIES["policy_document"], state.policy.digest)
-    return journal(state, json.loads(policy["document"]), calendars, entries)
+    digests = {state.policy.digest, *(record.previous.digest for record in state.migrations)}
+    rows = await session.fetch(QUERIES["policy_documents"], sorted(digests))
+    documents = {row["digest"]: json.loads(row["document"]) for row in rows}
+    return journal(state, documents, calendars, entries)
 
 
 def _entry(rows: Sequence[Any]) -> Entry:

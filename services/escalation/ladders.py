@@ -5,6 +5,7 @@ Owns the steps; the engine decides. Refusals become the kit's faults here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,13 +20,17 @@ from services.escalation.core.commands import (
     Command,
     CommandRefusedError,
     HandOver,
+    Migrate,
     RequestAction,
 )
 from services.escalation.core.explain import explain
 from services.escalation.core.journal import of_command
+from services.escalation.core.migrating import migrating, simulation_token
+from services.escalation.core.migration_view import simulate
 from services.escalation.core.obeying import carrying_out
 from services.escalation.core.policy import Policy
 from services.escalation.core.state import LadderState, read_state
+from services.escalation.core.turn import Turn
 from services.escalation.core.views import ladder_view
 from services.escalation.handlers import LadderLogic, for_kit
 from services.escalation.journal import export
@@ -34,6 +39,8 @@ from services.kit.entities import Entity
 from services.kit.faults import Behind, Invalid, NotFound, Refused
 from services.kit.http import decode_cursor, page
 from services.kit.unit import Entities, Unit
+
+CarryOut = Callable[[Turn], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,7 @@ class Ladders:
         entity = _known((await unit.lock([case_id])).get(case_id), case_id)
         state = read_state(entity.state or b"")
         policy = self._policy(state)
-        agents = known_agents(self.logic.staff.roster, _named(command), unit.now)
+        carry_out = self._carry_out(entity, command, unit.now)
         # Unique: a ladder's position moves with every command that leads to an event.
         trigger = uuid5(case_id, f"http:{entity.position(ESCALATIONS)}")
         stale = bool(await silent_cases(unit, [entity], self.stale_after))
@@ -60,7 +67,7 @@ class Ladders:
         try:
             decision = engine.decide_command(
                 state,
-                carrying_out(command, agents),
+                carry_out,
                 command_id=trigger,
                 by_role=command.by.role,
                 policy=policy,
@@ -74,10 +81,33 @@ class Ladders:
         decided = unit.apply(entity, for_kit(decision, policy, entry), trigger)
         await self.logic.write(unit, [decided])
         # What was given out while writing is part of the answer.
-        view = ladder_view(read_state(entity.state or b""), policy)
+        after = read_state(entity.state or b"")
+        view = ladder_view(after, self._policy(after))
         if isinstance(command, RequestAction):
             view["action_id"] = str(decision.state.actions[-1].id)
         return entity, _with_position(view, entity)
+
+    def _carry_out(self, entity: Entity, command: Command, now: datetime) -> CarryOut:
+        if isinstance(command, Migrate):
+            target = self.logic.book.find(command.to)
+            token = simulation_token(entity.id, entity.position(ESCALATIONS), command.to)
+            return migrating(command, target, token)
+        agents = known_agents(self.logic.staff.roster, _named(command), now)
+        return carrying_out(command, agents)
+
+    async def simulate_migration(self, case_id: UUID, to: str) -> dict[str, Any]:
+        """What `migrate` would do to the case as it stands now, and the token that allows it."""
+        entity, state, policy = await self._read(case_id)
+        target = self.logic.book.find(to)
+        if target is None:
+            raise NotFound("no such policy")
+        token = simulation_token(case_id, entity.position(ESCALATIONS), to)
+        now = (await self.entities.now()).domain
+        try:
+            found = simulate(state, policy, target, max(now, entity.last_at or now))
+        except CommandRefusedError as refusal:
+            raise Refused(refusal.reason.value, refusal.detail, refusal.extra) from refusal
+        return _with_position({"case_id": str(case_id), "simulation": token, **found}, entity)
 
     async def view(self, case_id: UUID) -> dict[str, Any]:
         """The ladder of a case."""

@@ -33,7 +33,7 @@ def explain_offline(case_id: str, export: bytes) -> dict[str, Any]:
         raise ValueError(f"not an export of a case: {where}{first['msg']}") from error
     if _uuid(case_id) != journal.case_id:
         raise ValueError(f"it is the export of case {journal.case_id}")
-    return explain_again(journal, _policy(journal.policy))
+    return explain_again(journal, _policy(journal.policy), map(_policy, journal.earlier))
 
 
 def _uuid(text: str) -> UUID | None:

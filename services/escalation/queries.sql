@@ -125,6 +125,10 @@ SELECT digest, name, version, stored_at FROM policy ORDER BY stored_at DESC, dig
 -- One policy, whole.
 SELECT document FROM policy WHERE digest = $1
 
+-- name: policy_documents
+-- Some policies, whole.
+SELECT digest, document FROM policy WHERE digest = ANY($1::text[])
+
 -- name: touch_roster
 -- Begin a change of the roster: one at a time, and every replica hears of it at commit.
 WITH touched AS (UPDATE roster_state SET version = version + 1, given = given OR $1)
@@ -221,6 +225,18 @@ SELECT c, k, t, n, r, d, j::json, o, w, s, e, a::json FROM unnest($1::uuid[], $2
     WITH ORDINALITY AS u(c, k, t, n, r, d, j, o, w, s, e, a, place)
 ORDER BY place
 
+-- name: histories
+-- What happened to the next cases after $1, in order; nothing of what was decided.
+SELECT j.case_id, j.kind, j.trigger_id, j.name, j.recorded_at, j.decided_at, j.data, j.absent_groups
+FROM (SELECT id FROM entity WHERE id > $1 ORDER BY id LIMIT $2) AS page
+JOIN journal j ON j.case_id = page.id
+WHERE j.kind <> 'wake'
+ORDER BY j.case_id, j.pos
+
+-- name: last_of_page
+-- The last case of a page; none when the page is not full.
+SELECT id AS last FROM entity WHERE id > $1 ORDER BY id OFFSET $2 - 1 LIMIT 1
+
 -- name: entries
 -- A case's decisions in order, each with the events it led to (one row per event).
 SELECT j.pos, j.kind, j.trigger_id, j.name, j.recorded_at, j.decided_at, j.data, j.reason,
@@ -228,3 +244,72 @@ SELECT j.pos, j.kind, j.trigger_id, j.name, j.recorded_at, j.decided_at, j.data,
 FROM journal j LEFT JOIN log l ON l.entity = j.case_id AND l.topic = $2
     AND l.seq >= j.first_sequence AND l.seq < j.first_sequence + j.events
 WHERE j.case_id = $1 ORDER BY j.pos, l.seq
+
+-- name: shadow_begin
+-- From here on the cases that are opened are followed under this policy, too.
+INSERT INTO shadow_run (digest, begun_at, read_to) SELECT $1, $2, coalesce(max(pos), 0) FROM journal
+ON CONFLICT (digest) DO NOTHING
+
+-- name: shadow_turn
+-- One replica at a time follows; the others find it taken. Answers how far it has read, and the
+-- oldest transaction that may still be under way.
+SELECT read_to, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest FROM shadow_run WHERE digest = $1 FOR UPDATE SKIP LOCKED
+
+-- name: shadow_news
+-- What was decided since, with where the followed case stands under the other policy.
+SELECT j.pos, j.case_id, j.kind, j.trigger_id, j.name, j.recorded_at, j.decided_at, j.data,
+    s.document, s.wake_at, s.now, s.read_to
+FROM journal j LEFT JOIN shadow_case s ON s.digest = $1 AND s.case_id = j.case_id
+WHERE j.pos > $2 AND j.pos > coalesce(s.read_to, 0)
+    AND (s.case_id IS NOT NULL OR j.name = $3
+        OR EXISTS (SELECT FROM journal o WHERE o.case_id = j.case_id AND o.pos > $2 AND o.name = $3))
+ORDER BY j.pos LIMIT $4
+
+-- name: shadow_due
+-- Cases that are due under the other policy.
+SELECT case_id, document, wake_at, now, read_to FROM shadow_case
+WHERE digest = $1 AND wake_at <= $2 ORDER BY wake_at LIMIT $3
+
+-- name: shadow_keep
+-- Where the cases stand now.
+INSERT INTO shadow_case (digest, case_id, document, wake_at, now, read_to)
+SELECT $1, * FROM unnest($2::uuid[], $3::bytea[], $4::timestamptz[], $5::timestamptz[], $6::bigint[])
+ON CONFLICT (digest, case_id) DO UPDATE SET document = excluded.document,
+    wake_at = excluded.wake_at, now = excluded.now, read_to = excluded.read_to
+
+-- name: shadow_steps
+-- Where they went.
+INSERT INTO shadow_step (digest, case_id, episode, rung, visit, at, owner_group, offered, escalation)
+SELECT $1, * FROM unnest($2::uuid[], $3::int[], $4::text[], $5::int[], $6::timestamptz[], $7::text[],
+    $8::bool[], $9::bool[])
+ON CONFLICT DO NOTHING
+
+-- name: shadow_read_to
+-- Everything up to here was read.
+UPDATE shadow_run SET read_to = $2 WHERE digest = $1
+
+-- name: shadow_newest
+-- The newest decision that can be seen, and the first transaction that had not begun then: whatever
+-- has a lower number and cannot be seen yet belongs to an earlier one.
+SELECT coalesce(max(pos), 0) AS newest, pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next
+FROM journal WHERE pos > $1
+
+-- name: shadow_report
+-- First arrivals at a rung in an episode, as they were and as they would have been.
+WITH followed AS (SELECT case_id FROM shadow_case WHERE digest = $1),
+really AS (
+    SELECT case_id, episode, rung, min(at) AS at FROM (
+        SELECT case_id, episode, rung, entered_at AS at FROM rung
+        WHERE reason NOT IN ('opened', 'reopened')
+        UNION ALL SELECT case_id, episode, rung, made_at FROM rung_offer) AS steps
+    WHERE case_id IN (SELECT case_id FROM followed) GROUP BY case_id, episode, rung),
+shadow AS (
+    SELECT case_id, episode, rung, min(at) AS at FROM shadow_step
+    WHERE digest = $1 AND escalation GROUP BY case_id, episode, rung)
+SELECT case_id, episode, rung, really.at AS before, shadow.at AS after
+FROM really FULL JOIN shadow USING (case_id, episode, rung) ORDER BY rung, case_id, episode
+
+-- name: shadow_run
+-- Since when, and how many cases are followed.
+SELECT begun_at, (SELECT count(*) FROM shadow_case s WHERE s.digest = r.digest) AS cases
+FROM shadow_run r WHERE digest = $1

@@ -15,3 +15,7 @@ class EscalationSettings(Settings):
     roster_file: Path | None = Field(
         default=None, description="the operator's roster (YAML); default: a small example"
     )
+    shadow_pack_dir: Path | None = Field(
+        default=None,
+        description="a pack's folder, run in the shadow of the real one; default: none",
+    )

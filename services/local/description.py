@@ -22,6 +22,7 @@ class StackOptions:
     clock: datetime | None = None
     roster: Path | None = None
     packs: tuple[Path, ...] = ()
+    shadow: Path | None = None
     port: int | None = None
     topics_prefix: str = "recourse."
     command: ServiceCommand = service_command

@@ -120,6 +120,7 @@ async def _services(
         simulated=time is not None,
         packs=options.packs,
         roster=options.roster,
+        shadow=options.shadow,
     )
     services = supervised_services(folder, ports, around, options.command)
     parts.push_async_callback(_stop_all, services.values())

@@ -42,6 +42,7 @@ class Surroundings:
     simulated: bool
     packs: tuple[Path, ...]
     roster: Path | None
+    shadow: Path | None = None
 
 
 def service_environment(
@@ -73,6 +74,8 @@ def service_environment(
         environment["RECOURSE_PACKS"] = os.pathsep.join(str(p.resolve()) for p in around.packs)
     if around.roster is not None:
         environment["RECOURSE_ROSTER_FILE"] = str(around.roster.resolve())
+    if around.shadow is not None:
+        environment["RECOURSE_SHADOW_PACK_DIR"] = str(around.shadow.resolve())
     return scrubbed_environment(**environment)
 
 

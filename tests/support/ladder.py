@@ -7,7 +7,7 @@ the story of a case.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +21,7 @@ from schemas.escalation import LadderEvent
 from schemas.vocabulary import Role, Status
 from services.escalation.core.action_views import action_views
 from services.escalation.core.assigning import Order, ordering
-from services.escalation.core.commands import COMMAND
+from services.escalation.core.commands import COMMAND, Command, Migrate
 from services.escalation.core.engine import (
     decide_answer,
     decide_command,
@@ -39,12 +39,13 @@ from services.escalation.core.journal import (
     of_order,
     of_wake,
 )
+from services.escalation.core.migrating import migrating, simulation_token
 from services.escalation.core.obeying import carrying_out
 from services.escalation.core.policy import Policy, compile_policy
 from services.escalation.core.replay import said_by
 from services.escalation.core.roster import KnownAgents
 from services.escalation.core.state import LadderState, read_state
-from services.escalation.core.turn import Decision
+from services.escalation.core.turn import Decision, Turn
 from services.escalation.core.views import ladder_view
 from services.packs import DEFAULT_PACK, canonical, load_pack, pinned
 from services.policy.rehearsal import STATUS_AFTER
@@ -100,6 +101,9 @@ class Ladder:
         self.entries: list[Entry] = []
         self.triggers = 0
         self.requests: list[ActionEvent] = []
+        self._target: Policy | None = None
+        self.earlier: list[Policy] = []
+        """The policies under which the case was before."""
         self.absent_groups: set[str] = set()
         """The groups that have nobody, by the roster of this test."""
 
@@ -202,7 +206,7 @@ class Ladder:
         command_id = self._next_id(name)
         decision = decide_command(
             read_state(self.document),
-            carrying_out(command, agents or KnownAgents({"A1024": "李四", "A2001": "王五"})),
+            self._carry_out(command, agents),
             command_id=command_id,
             by_role=command.by.role,
             policy=self.policy,
@@ -211,6 +215,22 @@ class Ladder:
         )
         entry = of_command(command, command_id, self.now, decision, stale=False)
         return self._keep(decision, entry)
+
+    def migrate(self, target: Policy, when: str | None = None, **fields: Any) -> Decision:
+        """The case goes on under another policy, after a simulation of it."""
+        token = simulation_token(self.case_id, len(self.events), target.digest)
+        said = {"to": target.digest, "simulation": token, "reason": "a new pack", **fields}
+        old = self.policy
+        self._target = target
+        decision = self.command("migrate", when, by="S1", role="supervisor", **said)
+        self.policy, self.earlier = target, [old, *self.earlier]
+        return decision
+
+    def _carry_out(self, command: Command, agents: KnownAgents | None) -> Callable[[Turn], None]:
+        if isinstance(command, Migrate):
+            token = simulation_token(self.case_id, len(self.events), command.to)
+            return migrating(command, self._target, token)
+        return carrying_out(command, agents or KnownAgents({"A1024": "李四", "A2001": "王五"}))
 
     def answer(
         self, name: str, action: int = -1, when: str | None = None, **fields: Any
@@ -250,9 +270,11 @@ class Ladder:
 
     def journal(self) -> Journal:
         """The journal as an export carries it: through JSON and back."""
-        document = json.loads(canonical(self.policy.pack.model_dump(mode="json")))
-        digests = self.policy.calendar_digests()
-        whole = journal(self.state, document, digests, self.entries)
+        documents = {
+            policy.digest: json.loads(canonical(policy.pack.model_dump(mode="json")))
+            for policy in (self.policy, *self.earlier)
+        }
+        whole = journal(self.state, documents, self.policy.calendar_digests(), self.entries)
         return Journal.model_validate_json(whole.model_dump_json(exclude_none=True))
 
     def names(self) -> list[str]:

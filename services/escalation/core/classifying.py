@@ -1,6 +1,7 @@
 """What it means for a ladder that its case is found to be another one, or a worse one.
 
-Owns: changing the lane and its budgets, the owner group, and going up because of severity.
+Owns: changing the lane and its budgets, the owner group, and going up because of severity; also
+how running clocks follow other rules, which `migrating` asks for, too.
 """
 
 from __future__ import annotations
@@ -33,12 +34,13 @@ def classify(turn: Turn, event: CaseClassified) -> None:
         return
     if changes_lane:
         _change_lane(turn)
-    _change_group(turn)
+    follow_group(turn)
     if changes_severity:
         _climb_for_severity(turn)
 
 
-def _change_group(turn: Turn) -> None:
+def follow_group(turn: Turn) -> None:
+    """Gives the case to the group that the policy names for its rung and category."""
     place = turn.state.place
     group = turn.policy.group(place.rung, turn.state.category)
     if group != place.owner_group:
@@ -54,7 +56,17 @@ def _climb_for_severity(turn: Turn) -> None:
 
 
 def _change_lane(turn: Turn) -> None:
-    """The lane's budgets hold from each clock's own start: a case in danger is late sooner."""
+    follow_rules(turn)
+    for rule in turn.policy.lane(turn.state.lane).clocks:
+        if turn.state.clock(rule.name) is None and "case.opened" in rule.starts_on:
+            start_rule(turn, rule, turn.state.started_at, from_opening=True)
+
+
+def follow_rules(turn: Turn) -> None:
+    """Has every running clock counted by the rules that hold now, from its own start.
+
+    A case in danger is late sooner. A clock that the rules do not have ends.
+    """
     rules = {rule.name: rule for rule in turn.policy.lane(turn.state.lane).clocks}
     for record in turn.state.running():
         rule = rules.get(record.name)
@@ -65,9 +77,6 @@ def _change_lane(turn: Turn) -> None:
             _change_rung_budget(turn, record)
         elif not record.name.startswith((PROMISE_PREFIX, ACTION_PREFIX)):
             end(turn, record, ClockEnd.STOPPED)
-    for rule in rules.values():
-        if turn.state.clock(rule.name) is None and "case.opened" in rule.starts_on:
-            start_rule(turn, rule, turn.state.started_at, from_opening=True)
 
 
 def adopt(record: ClockRecord, rule: ClockRule) -> None:

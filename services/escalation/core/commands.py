@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BeforeValidator, Field, TypeAdapter
+from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints, TypeAdapter
 
 from schemas.event import Model
 from schemas.report import Actor, Facts, Identifier, LongText, ShortText
@@ -55,6 +55,10 @@ class RefusalReason(StrEnum):
     ALREADY_REQUESTED = "already_requested"
     NO_SUCH_ACTION = "no_such_action"
     ACTION_ENDED = "action_ended"
+    UNKNOWN_POLICY = "unknown_policy"
+    UNKNOWN_CALENDAR = "unknown_calendar"
+    SAME_POLICY = "same_policy"
+    NOT_SIMULATED = "not_simulated"
 
 
 LONG_NAMES: Final[Mapping[str, ActionName]] = {
@@ -68,6 +72,10 @@ LONG_NAMES: Final[Mapping[str, ActionName]] = {
     "open_refund": ActionName.REFUND,
 }
 """What the design calls some actions; understood too, never written."""
+
+
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+"""Of a policy, as `/v1/policies` lists it."""
 
 
 def short_name(action: object) -> object:
@@ -194,7 +202,16 @@ class CancelAction(_Command):
     action_id: UUID
 
 
-Command = Annotated[
+class Migrate(_Command):
+    """The case goes on under another stored policy; `simulation` is the token of its simulation."""
+
+    command: Literal["migrate"]
+    to: Digest
+    simulation: Identifier
+    reason: LongText
+
+
+OnLadder = (
     Claim
     | Release
     | Acknowledge
@@ -208,7 +225,8 @@ Command = Annotated[
     | AcceptOffer
     | DeclineOffer
     | RequestAction
-    | CancelAction,
-    Field(discriminator="command"),
-]
+    | CancelAction
+)
+"""What people do on a ladder under the policy that it has."""
+Command = Annotated[OnLadder | Migrate, Field(discriminator="command")]
 COMMAND: Final[TypeAdapter[Command]] = TypeAdapter(Command)

@@ -9,6 +9,7 @@ in `replay`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Literal
@@ -17,7 +18,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from schemas.actions import ActionAnswer
-from schemas.case import CaseEvent
+from schemas.case import CaseEvent, PackPin
 from schemas.report import Actor
 from services.escalation.core.assigning import Order
 from services.escalation.core.commands import Command, RequestAction
@@ -54,8 +55,8 @@ class Said(_Part):
     data: dict[str, Any] = {}
 
 
-class Entry(_Part):
-    """One decision. `recorded_at` is the event's own instant; `now` when it was decided."""
+class Triggered(_Part):
+    """What a decision was asked by. `recorded_at` is an event's own instant; `now` when decided."""
 
     kind: TriggerKind
     trigger: UUID
@@ -63,10 +64,15 @@ class Entry(_Part):
     recorded_at: datetime | None = None
     now: datetime
     data: dict[str, Any]
-    reason: Outcome
-    wake_at: datetime | None = None
     absent_groups: tuple[str | None, ...] = ()
     """Each time the decision asked the roster: the group if it had nobody, else None."""
+
+
+class Entry(Triggered):
+    """One decision: its trigger, and what it came to."""
+
+    reason: Outcome
+    wake_at: datetime | None = None
     produced: tuple[Said, ...] = ()
 
 
@@ -87,6 +93,8 @@ class Journal(_Part):
     policy: PinnedPolicy
     calendars: dict[str, str]
     """The digest of each calendar of the policy."""
+    earlier: tuple[PinnedPolicy, ...] = ()
+    """The policies under which the case was before it was migrated."""
     entries: tuple[Entry, ...]
 
 
@@ -196,16 +204,26 @@ def changes_nothing(before: bytes | None, decision: Decision) -> bool:
 
 
 def journal(
-    state: LadderState, document: dict[str, Any], calendars: dict[str, str], entries: list[Entry]
+    state: LadderState,
+    documents: Mapping[str, dict[str, Any]],
+    calendars: dict[str, str],
+    entries: list[Entry],
 ) -> Journal:
-    """The whole journal of a case; `document` is its policy as canonical JSON says it."""
+    """The whole journal of a case; `documents` are its policies by digest, as canonical JSON."""
+    pins = {record.previous.digest: record.previous for record in state.migrations}
+    pins.pop(state.policy.digest, None)
     return Journal(
         format=FORMAT,
         case_id=state.case_id,
-        policy=PinnedPolicy(**state.policy.model_dump(), document=document),
+        policy=_pinned(state.policy, documents),
         calendars=calendars,
+        earlier=tuple(_pinned(pin, documents) for pin in pins.values()),
         entries=tuple(entries),
     )
+
+
+def _pinned(pin: PackPin, documents: Mapping[str, dict[str, Any]]) -> PinnedPolicy:
+    return PinnedPolicy(**pin.model_dump(), document=documents[pin.digest])
 
 
 def _anonymous(by: Actor) -> dict[str, str]:

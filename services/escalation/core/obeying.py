@@ -19,13 +19,13 @@ from services.escalation.core.commands import (
     Acknowledge,
     CancelAction,
     Claim,
-    Command,
     CommandRefusedError,
     DeclineOffer,
     DeEscalate,
     Escalate,
     Extend,
     HandOver,
+    OnLadder,
     Pause,
     Recuse,
     RefusalReason,
@@ -44,7 +44,7 @@ from services.escalation.core.undo import Why
 _AT_OPERATOR: Final = frozenset({Role.AGENT, Role.SUPERVISOR})
 
 
-def carrying_out(command: Command, agents: KnownAgents) -> Callable[[Turn], None]:
+def carrying_out(command: OnLadder, agents: KnownAgents) -> Callable[[Turn], None]:
     """The command as `engine.decide_command` wants it. It raises `CommandRefusedError`."""
 
     def carry_out(turn: Turn) -> None:
@@ -60,7 +60,7 @@ def carrying_out(command: Command, agents: KnownAgents) -> Callable[[Turn], None
     return carry_out
 
 
-def _check_role(command: Command) -> None:
+def _check_role(command: OnLadder) -> None:
     match command:
         case AcceptOffer() | DeclineOffer():
             allowed = frozenset({Role.CUSTOMER})
@@ -76,7 +76,7 @@ def _check_role(command: Command) -> None:
         )
 
 
-def _obey(turn: Turn, command: Command, agents: KnownAgents) -> None:
+def _obey(turn: Turn, command: OnLadder, agents: KnownAgents) -> None:
     match command:
         case Claim() | Release() | Acknowledge() | Recuse() | HandOver():
             hold(turn, command, agents)

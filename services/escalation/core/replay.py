@@ -6,27 +6,19 @@ Pure: the engine that decides here is the one that decided then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, assert_never
-from uuid import UUID, uuid5
+from typing import Any
+from uuid import uuid5
 
-from schemas.actions import FOREIGN_ANSWERS
-from schemas.case import CaseEvent
-from schemas.topics import ESCALATIONS, event_class
-from schemas.vocabulary import Role
-from services.escalation.core.assigning import ORDER, ordering
-from services.escalation.core.commands import COMMAND, CommandRefusedError
-from services.escalation.core.engine import decide_answer, decide_command, decide_event, decide_wake
+from schemas.topics import ESCALATIONS
+from services.escalation.core.again import decide_again
+from services.escalation.core.commands import CommandRefusedError
 from services.escalation.core.explain import explain
-from services.escalation.core.journal import Entry, Journal, Said, TriggerKind
-from services.escalation.core.obeying import carrying_out
+from services.escalation.core.journal import Entry, Journal, Said
 from services.escalation.core.policy import Policy
-from services.escalation.core.roster import KnownAgents
-from services.escalation.core.staffing import as_written_down
 from services.escalation.core.state import LadderState, read_state
-from services.escalation.core.turn import Decision, Turn
+from services.escalation.core.turn import Decision
 
 
 class ReplayDiffersError(ValueError):
@@ -41,25 +33,29 @@ class Replayed:
     position: int
 
 
-def explain_again(journal: Journal, policy: Policy) -> dict[str, Any]:
+def explain_again(
+    journal: Journal, policy: Policy, earlier: Iterable[Policy] = ()
+) -> dict[str, Any]:
     """The body of `GET /v1/ladders/{id}/explain`, from the journal alone.
 
-    Raises `ReplayDiffersError`.
+    `earlier` are the policies under which the case was before. Raises `ReplayDiffersError`.
     """
-    replayed = replay(journal, policy)
+    replayed = replay(journal, policy, earlier)
     position = f"{ESCALATIONS}:{replayed.position}"
     return {**explain(replayed.state, policy), "position": position}
 
 
-def replay(journal: Journal, policy: Policy) -> Replayed:
+def replay(journal: Journal, policy: Policy, earlier: Iterable[Policy] = ()) -> Replayed:
     """Decides every entry again, in order. Raises `ReplayDiffersError`."""
     _check_pin(journal, policy)
+    known = {each.digest: each for each in (policy, *earlier)}
     state: LadderState | None = None
     position = 0
     for number, entry in enumerate(journal.entries, start=1):
         try:
-            decision = _decide(journal.case_id, state, entry, policy)
-        except (CommandRefusedError, ValueError) as error:
+            under = known[state.policy.digest if state else _opened_under(entry, policy)]
+            decision = decide_again(journal.case_id, state, entry, under, known)
+        except (CommandRefusedError, KeyError, ValueError) as error:
             raise ReplayDiffersError(f"entry {number} ({entry.name}): {error}") from error
         for difference in _differences(entry, decision, position):
             raise ReplayDiffersError(f"entry {number} ({entry.name}): {difference}")
@@ -68,6 +64,11 @@ def replay(journal: Journal, policy: Policy) -> Replayed:
     if state is None:
         raise ReplayDiffersError("the journal has no entry")
     return Replayed(state, position)
+
+
+def _opened_under(entry: Entry, policy: Policy) -> str:
+    pin = entry.data.get("policy")
+    return str(pin["digest"]) if isinstance(pin, dict) else policy.digest
 
 
 def _check_pin(journal: Journal, policy: Policy) -> None:
@@ -83,97 +84,6 @@ def _check_pin(journal: Journal, policy: Policy) -> None:
                 f"calendar {name}: the journal says {journal.calendars.get(name)}, its policy has "
                 f"{ours.get(name)}"
             )
-
-
-def _decide(case_id: UUID, state: LadderState | None, entry: Entry, policy: Policy) -> Decision:
-    if entry.kind is TriggerKind.EVENT:
-        return decide_event(
-            state,
-            _event(entry),
-            event_id=entry.trigger,
-            recorded_at=entry.recorded_at or entry.now,
-            policy=policy,
-            now=entry.now,
-            case_id=case_id,
-            staffing=as_written_down(entry.absent_groups),
-        )
-    if state is None:
-        raise ReplayDiffersError("the journal does not begin with the opening of the case")
-    match entry.kind:
-        case TriggerKind.WAKE:
-            return _wake(state, entry, policy)
-        case TriggerKind.COMMAND:
-            return _command(state, entry, policy)
-        case TriggerKind.ORDER:
-            return _order(state, entry, policy)
-        case TriggerKind.ANSWER:
-            return _answer(state, entry, policy)
-    assert_never(entry.kind)
-
-
-def _event(entry: Entry) -> CaseEvent:
-    model = event_class(entry.name)
-    if model is None or not issubclass(model, CaseEvent):
-        raise ReplayDiffersError(f"{entry.name} is not an event of a case")
-    return model.model_validate(entry.data)
-
-
-def _wake(state: LadderState, entry: Entry, policy: Policy) -> Decision:
-    return decide_wake(
-        state,
-        policy,
-        entry.now,
-        real_now=datetime.fromisoformat(entry.data["real_now"]),
-        stale=entry.data["stale"],
-        lateness_ms=entry.data["lateness_ms"],
-        staffing=as_written_down(entry.absent_groups),
-    )
-
-
-def _command(state: LadderState, entry: Entry, policy: Policy) -> Decision:
-    command = COMMAND.validate_python(entry.data["command"])
-    # Whoever was named was known then: a command that was refused has no entry.
-    carry_out = carrying_out(command, KnownAgents(replayed=True))
-    return _ordered(state, entry, policy, carry_out, command.by.role)
-
-
-def _order(state: LadderState, entry: Entry, policy: Policy) -> Decision:
-    order = ORDER.validate_python(entry.data["order"])
-    return _ordered(state, entry, policy, ordering(order), Role.SYSTEM)
-
-
-def _ordered(
-    state: LadderState,
-    entry: Entry,
-    policy: Policy,
-    carry_out: Callable[[Turn], None],
-    by_role: Role,
-) -> Decision:
-    return decide_command(
-        state,
-        carry_out,
-        command_id=entry.trigger,
-        by_role=by_role,
-        policy=policy,
-        now=entry.now,
-        stale=entry.data["stale"],
-        staffing=as_written_down(entry.absent_groups),
-    )
-
-
-def _answer(state: LadderState, entry: Entry, policy: Policy) -> Decision:
-    model = FOREIGN_ANSWERS.get(entry.name)
-    if model is None:
-        raise ReplayDiffersError(f"{entry.name} is not an answer to an action")
-    return decide_answer(
-        state,
-        model.model_validate({"action_id": entry.data["action_id"]}),
-        answer_id=entry.trigger,
-        policy=policy,
-        now=entry.now,
-        stale=entry.data["stale"],
-        staffing=as_written_down(entry.absent_groups),
-    )
 
 
 def _differences(entry: Entry, decision: Decision, position: int) -> Iterator[str]:

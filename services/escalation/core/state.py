@@ -31,6 +31,15 @@ from services.escalation.core.records import (
 )
 
 
+class MigrationRecord(Document):
+    """The case was moved from `previous` to another policy."""
+
+    at: datetime
+    previous: PackPin
+    by: str
+    cause: UUID
+
+
 class LadderState(Document, kw_only=True):
     """Everything the engine knows of one case."""
 
@@ -63,6 +72,7 @@ class LadderState(Document, kw_only=True):
     complained_about: list[str] = []
     holders: list[HolderRecord] = []
     actions: list[ActionRecord] = []
+    migrations: list[MigrationRecord] = []
     stopped: StopReason | None = None
     stopped_at: datetime | None = None
     held_since: datetime | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from schemas import escalation
 from schemas.event import EventData
@@ -22,11 +22,13 @@ def fold_ladder(story: Story, event: EventData) -> Story:
     """The story after one more event of topic `escalations`."""
     if not isinstance(event, escalation.LadderEvent):
         return story
-    changes = {
+    changes: dict[str, Any] = {
         "standing": _standing(story, event),
         "offers": _offers(story, event),
         "asked": _asked(story, event),
     }
+    if isinstance(event, escalation.PolicyMigrated):
+        changes["policy"] = event.policy
     return story.model_copy(update=changes)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
+from services.escalation.core.rehearsal.history import History
+from services.escalation.offline import explain_offline
 from services.packs import DEFAULT_PACK
 from tests.support.escalation import NINE_FIFTY_EIGHT, Escalation
 from tests.support.escalation import escalation as running
@@ -34,6 +37,54 @@ async def test_a_running_case_keeps_its_policy_through_a_deploy(
         assert (ladder["rung"], ladder["policy"]["digest"]) == ("senior", escalation.digest)
         listed = await deployed.get("/v1/policies")
         assert {item["version"] for item in listed["items"]} == {"1", "2"}
+
+
+async def test_a_case_is_migrated_only_as_it_was_simulated(
+    dsns: dict[str, str], escalation: Escalation, tmp_path: Path
+) -> None:
+    case_id = await escalation.opened()
+    async with running(dsns, packs_dir=stricter_pack(tmp_path)) as deployed:
+        wanted = {"to": deployed.digest, "reason": "new hours", "role": "supervisor"}
+        trial = await deployed.get(f"/v1/ladders/{case_id}/migration", to=deployed.digest)
+        assert [change["name"] for change in trial["clocks"]] == ["first_response"]
+        assert trial["clocks"][0]["after"]["budget"] == "PT5M"
+        refused = await deployed.order(case_id, "migrate", simulation="guessed", **wanted)
+        assert (refused.status_code, refused.json()["reason"]) == (409, "not_simulated")
+        token = trial["simulation"]
+        await deployed.order(case_id, "acknowledge")  # refused, changes nothing
+        moved = await deployed.order(case_id, "migrate", simulation=token, **wanted)
+        assert moved.status_code == 200, moved.text
+        assert moved.json()["policy"]["digest"] == deployed.digest
+        again = await deployed.order(case_id, "migrate", simulation=token, **wanted)
+        assert again.json()["reason"] == "same_policy"
+        await escalation.set_clock(NINE_FIFTY_EIGHT + timedelta(minutes=5))
+        await deployed.timers.step()
+        assert (await deployed.ladder(case_id))["rung"] == "senior"
+        export = await deployed.get(f"/v1/ladders/{case_id}/export")
+        assert [earlier["digest"] for earlier in export["earlier"]] == [escalation.digest]
+        explained = explain_offline(str(case_id), json.dumps(export).encode())
+        assert explained == await deployed.get(f"/v1/ladders/{case_id}/explain")
+        unknown = f"sha256:{'0' * 64}"
+        answer = await deployed.client.get(f"/v1/ladders/{case_id}/migration?to={unknown}")
+        assert answer.status_code == 404
+
+
+async def test_histories_come_page_by_page_and_say_what_happened_to_whom(
+    escalation: Escalation,
+) -> None:
+    cases = sorted([await escalation.opened(number) for number in (1, 2, 3)])
+    await escalation.order(cases[0], "claim")
+    await escalation.set_clock(NINE_FIFTY_EIGHT + timedelta(minutes=15))
+    await escalation.timers.step()
+    first = await escalation.get("/v1/ladders/export", limit=2)
+    rest = await escalation.get("/v1/ladders/export", limit=2, cursor=first["next"])
+    assert rest["next"] is None
+    found = [History.model_validate(item) for item in (*first["items"], *rest["items"])]
+    assert [history.case_id for history in found] == cases
+    assert {history.policy for history in found} == {escalation.digest}
+    assert [entry.name for entry in found[0].entries] == ["recourse.case.opened.v1", "claim"]
+    bad = await escalation.client.get("/v1/ladders/export?cursor=rubbish")
+    assert bad.status_code == 422
 
 
 async def test_a_roster_file_replaces_the_example_and_binds(
