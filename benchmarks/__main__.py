@@ -27,6 +27,7 @@ from benchmarks import (
     idle,
     kafka_reports,
     peers,
+    rehearsal,
     startup,
     streams,
 )
@@ -43,6 +44,7 @@ PURE: Final[Mapping[str, Callable[[Sizes], Sequence[Row]]]] = {
     "business-time": business_time.measure,
     "peers": peers.measure,
     "decisions": decisions.measure_core,
+    "rehearsal": rehearsal.measure,
 }
 ON_GROUND: Final[Mapping[str, Measure]] = {
     "startup": startup.measure,

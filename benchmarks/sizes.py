@@ -28,6 +28,7 @@ class Sizes:
     walks: int = 2_000
     peers: int = 400
     decisions: int = 10_000
+    histories: int = 100_000
 
 
 FULL = Sizes()
@@ -50,4 +51,5 @@ QUICK = Sizes(
     walks=300,
     peers=60,
     decisions=1_000,
+    histories=2_000,
 )
