@@ -14,13 +14,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
-from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka import TopicPartition
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.message import AckStatus
 
 from services.kit import telemetry
 from services.kit.broker_security import security
 from services.kit.db import RETRYABLE_ERRORS
+from services.kit.drain import Drain
 from services.kit.ending import ended
 from services.kit.polling import Commits, wait_inside_the_poll
 from services.kit.settings import Settings
@@ -28,7 +30,7 @@ from services.kit.wire import Record
 
 _log = structlog.get_logger(__name__)
 Handler = Callable[[Sequence[Record]], Awaitable[bool]]
-"""Takes a batch; answers whether there was work in it, whose offsets are committed at once."""
+"""Takes a batch; answers whether there was work in it, whose offsets are committed soon."""
 
 _METADATA_MS = 15_000  # a topic that was missing when the group formed is found by then
 _PROFILES: dict[str, dict[str, Any]] = {
@@ -47,6 +49,8 @@ _PROFILES: dict[str, dict[str, Any]] = {
         "fetch_max_wait_ms": 2000,
     },
 }
+# A broker that forgets everything must hear as little as can be of offsets that it had before.
+_COMMIT_EACH_S = {"embedded": 0.0, "apache": 1.0}
 
 
 async def without_headers(records: Any, original: Callable[[Any], Awaitable[Any]]) -> Any:
@@ -64,39 +68,6 @@ async def raw_records(message: Any) -> Any:
     return message.raw_message
 
 
-class Drain(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is untyped
-    """Holds a rebalance until the batch in flight is committed, within bounds."""
-
-    def __init__(self, timeout_s: float) -> None:
-        self._timeout_s = timeout_s
-        self._idle = asyncio.Event()
-        self._idle.set()
-
-    def begin(self) -> None:
-        """A batch is being handled."""
-        self._idle.clear()
-
-    def end(self) -> None:
-        """It is done."""
-        self._idle.set()
-
-    @property
-    def busy(self) -> bool:
-        """Whether a batch is being handled now."""
-        return not self._idle.is_set()
-
-    async def on_partitions_revoked(self, revoked: Any) -> None:
-        """Called before the group moves partitions away."""
-        try:
-            await asyncio.wait_for(self._idle.wait(), self._timeout_s)
-            await asyncio.sleep(0.05)  # lets the commit that follows the handler run
-        except TimeoutError:
-            _log.warning("drain_timeout", partitions=len(revoked))
-
-    async def on_partitions_assigned(self, assigned: Any) -> None:
-        """Called when partitions have come."""
-
-
 class Bus:
     """The consumer side of one service: one group, one subscriber, all its topics."""
 
@@ -108,29 +79,37 @@ class Bus:
         self._group = f"{settings.topics_prefix}{group}"
         self.topics = [settings.topics_prefix + topic for topic in topics]
         self._handler = handler
-        self._drain = Drain(self._profile["rebalance_timeout_ms"] / 2000)
+        self._commits = Commits(_COMMIT_EACH_S[settings.kafka_profile])
+        self._drain = Drain(self._profile["rebalance_timeout_ms"] / 2000, self._commit)
         self._broker: KafkaBroker | None = None
         self._subscriber: Any = None
         self._task: asyncio.Task[None] | None = None
-        self._commits = Commits()
+        self._stopping = False
         self.failed = False
 
     def start(self) -> None:
         """Begin connecting, in a task of its own: a broker that is away is waited for."""
+        self._stopping = False
         self._task = asyncio.create_task(self._start_with_retries(), name="bus")
 
     async def stop(self) -> None:
         """Finish the batch in flight, commit, leave the group."""
+        self._stopping = True
+        await self._commit()
+        await self._leave()
+
+    async def _leave(self) -> None:
         if self._task is not None:
             self._task.cancel()
         if self._broker is not None:
             await ended(self._broker.stop())
             self._broker = None
+        self._commits.forget()
         telemetry.UP.labels(part="consumer").set(0)
 
     async def restart(self) -> None:
         """Forget every position in memory and join anew (the broker lost its memory)."""
-        await self.stop()
+        await self._leave()
         self.start()
 
     async def _start_with_retries(self) -> None:
@@ -182,7 +161,7 @@ class Bus:
         self._drain.begin()
         try:
             worked = await self._handler(message.raw_message)
-            self._commits.put_off(message, worked=worked)
+            self._commits.taken(message.raw_message, worked=worked)
         except RETRYABLE_ERRORS:
             raise  # patience is over: the batch comes again
         except Exception:
@@ -192,6 +171,13 @@ class Bus:
             raise
         finally:
             self._drain.end()
+        message.committed = AckStatus.ACKED  # or FastStream commits the client's position
+        # Only now: a commit may wait for a rebalance, which waits for the batch.
+        await (self._commit() if self._stopping else self._commits.in_time(message.consumer))
+
+    async def _commit(self) -> None:
+        if self._consumer is not None:
+            await self._commits.before_leaving(self._consumer)
 
     @property
     def _consumer(self) -> Any:
