@@ -17,6 +17,7 @@ import structlog
 from aiokafka import TopicPartition
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.message import AckStatus
 
 from services.kit import telemetry
 from services.kit.broker_security import security
@@ -29,7 +30,7 @@ from services.kit.wire import Record
 
 _log = structlog.get_logger(__name__)
 Handler = Callable[[Sequence[Record]], Awaitable[bool]]
-"""Takes a batch; answers whether there was work in it, whose offsets are committed at once."""
+"""Takes a batch; answers whether there was work in it, whose offsets are committed soon."""
 
 _METADATA_MS = 15_000  # a topic that was missing when the group formed is found by then
 _PROFILES: dict[str, dict[str, Any]] = {
@@ -48,6 +49,8 @@ _PROFILES: dict[str, dict[str, Any]] = {
         "fetch_max_wait_ms": 2000,
     },
 }
+# A broker that forgets everything must hear as little as can be of offsets that it had before.
+_COMMIT_EACH_S = {"embedded": 0.0, "apache": 1.0}
 
 
 async def without_headers(records: Any, original: Callable[[Any], Awaitable[Any]]) -> Any:
@@ -83,31 +86,42 @@ class Bus:
         self._group = f"{settings.topics_prefix}{group}"
         self.topics = [settings.topics_prefix + topic for topic in topics]
         self._handler = handler
+        self._commits = Commits(_COMMIT_EACH_S[settings.kafka_profile])
         self._drain = Rebalancing(
-            self._profile["rebalance_timeout_ms"] / 2000, known, lambda: self._consumer
+            self._profile["rebalance_timeout_ms"] / 2000,
+            self._commit,
+            known,
+            lambda: self._consumer,
         )
         self._broker: KafkaBroker | None = None
         self._subscriber: Any = None
         self._task: asyncio.Task[None] | None = None
-        self._commits = Commits()
+        self._stopping = False
         self.failed = False
 
     def start(self) -> None:
         """Begin connecting, in a task of its own: a broker that is away is waited for."""
+        self._stopping = False
         self._task = asyncio.create_task(self._start_with_retries(), name="bus")
 
     async def stop(self) -> None:
         """Finish the batch in flight, commit, leave the group."""
+        self._stopping = True
+        await self._commit()
+        await self._leave()
+
+    async def _leave(self) -> None:
         if self._task is not None:
             self._task.cancel()
         if self._broker is not None:
             await ended(self._broker.stop())
             self._broker = None
+        self._commits.forget()
         telemetry.UP.labels(part="consumer").set(0)
 
     async def restart(self) -> None:
         """Forget every position in memory and join anew (the broker lost its memory)."""
-        await self.stop()
+        await self._leave()
         self.start()
 
     async def _start_with_retries(self) -> None:
@@ -159,7 +173,7 @@ class Bus:
         self._drain.begin()
         try:
             worked = await self._handler(message.raw_message)
-            self._commits.put_off(message, worked=worked)
+            self._commits.taken(message.raw_message, worked=worked)
         except RETRYABLE_ERRORS:
             raise  # patience is over: the batch comes again
         except Exception:
@@ -169,6 +183,13 @@ class Bus:
             raise
         finally:
             self._drain.end()
+        message.committed = AckStatus.ACKED  # or FastStream commits the client's position
+        # Only now: a commit may wait for a rebalance, which waits for the batch.
+        await (self._commit() if self._stopping else self._commits.in_time(message.consumer))
+
+    async def _commit(self) -> None:
+        if self._consumer is not None:
+            await self._commits.before_leaving(self._consumer)
 
     @property
     def _consumer(self) -> Any:

@@ -1,19 +1,28 @@
 """How the consumer waits and when it commits, where FastStream's own ways cost an idle core.
 
 Owns two habits: wait inside the poll instead of napping after each empty one (a nap also delays
-what arrives meanwhile), and commit offsets that only progress moved now and then.
+what arrives meanwhile), and tell the group now and then how far the database has come.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Sequence
 from itertools import chain
 from time import monotonic
 from typing import Any, Final
 
-from faststream.message import AckStatus
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 
+from services.kit.wire import Record
+
+_log = structlog.get_logger(__name__)
 _POLL_MS: Final = 1000
-_COMMIT_EACH_S: Final = 10.0
+_AFTER_PROGRESS_S: Final = 10.0
+_COMMIT_S: Final = 5.0
+"""So long a broker that is away is waited for, also by a stop."""
 
 
 def wait_inside_the_poll(subscriber: Any) -> None:
@@ -32,18 +41,51 @@ def wait_inside_the_poll(subscriber: Any) -> None:
 
 
 class Commits:
-    """When offsets are committed: at once after work, else every ten seconds.
+    """When offsets are committed: so often at most after work, each ten seconds after progress.
 
-    Progress (heartbeats, confirmations) that comes again after a restart changes nothing;
-    committing each second, for all partitions, was a good part of what an idle service did.
+    Whoever has a heartbeat each second needs no timer. What comes again after a restart is dropped
+    as seen; a commit for each batch was a request for each event of a calm stream. Only offsets of
+    what the database has committed are told, never the client's position, which may be past
+    records that nobody has taken yet.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, after_work_s: float, seconds: Callable[[], float] = monotonic) -> None:
+        self._after_work_s = after_work_s
+        self._seconds = seconds
         self._at = float("-inf")
+        self._worked = False
+        self._taken: dict[TopicPartition, int] = {}
 
-    def put_off(self, message: Any, *, worked: bool) -> None:
-        """Mark a batch as committed whose offsets can wait; the next commit covers them."""
-        if worked or monotonic() - self._at > _COMMIT_EACH_S:
-            self._at = monotonic()
-        else:
-            message.committed = AckStatus.ACKED
+    def taken(self, records: Sequence[Record], *, worked: bool) -> None:
+        """Note that the database has these records."""
+        for record in records:
+            self._taken[TopicPartition(record.topic, record.partition)] = record.offset + 1
+        self._worked = self._worked or worked
+
+    async def in_time(self, consumer: Any) -> None:
+        """Commit if it is time."""
+        after_s = self._after_work_s if self._worked else _AFTER_PROGRESS_S
+        if self._seconds() - self._at >= after_s:
+            await self._commit(consumer)
+
+    async def before_leaving(self, consumer: Any) -> None:
+        """Commit work that would come again elsewhere; for progress alone nobody need wait."""
+        if self._worked:
+            await self._commit(consumer)
+
+    async def _commit(self, consumer: Any) -> None:
+        """Tell what was taken of the partitions that are still ours."""
+        taken, self._taken = self._taken, {}
+        self._at, self._worked = self._seconds(), False
+        ours = consumer.assignment()
+        offsets = {where: offset for where, offset in taken.items() if where in ours}
+        try:
+            if offsets:
+                await asyncio.wait_for(consumer.commit(offsets), _COMMIT_S)
+        except (KafkaError, TimeoutError) as error:  # it comes again, and is dropped as seen
+            _log.warning("offsets_not_committed", error=type(error).__name__)
+
+    def forget(self) -> None:
+        """Commit nothing of what was taken: the broker that it came from may be no more."""
+        self._taken.clear()
+        self._worked = False

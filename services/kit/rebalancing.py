@@ -37,8 +37,15 @@ def known_by(entities: Entities, prefix: str) -> Known:
 class Rebalancing(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is untyped
     """Holds a rebalance until the batch in flight is committed, within bounds; then rewinds."""
 
-    def __init__(self, timeout_s: float, known: Known | None, consumer: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        timeout_s: float,
+        commit: Callable[[], Awaitable[None]],
+        known: Known | None,
+        consumer: Callable[[], Any],
+    ) -> None:
         self._timeout_s = timeout_s
+        self._commit = commit
         self._known = known
         self._consumer = consumer
         self._idle = asyncio.Event()
@@ -61,7 +68,7 @@ class Rebalancing(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka i
         """Called before the group moves partitions away."""
         try:
             await asyncio.wait_for(self._idle.wait(), self._timeout_s)
-            await asyncio.sleep(0.05)  # lets the commit that follows the handler run
+            await self._commit()
         except TimeoutError:
             _log.warning("drain_timeout", partitions=len(revoked))
 

@@ -13,6 +13,8 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Final, NamedTuple
 
+from msgspec import Struct
+
 from schemas.pack_clocks import Budget, EndRule, Roll
 from services.escalation.core.calendar import BusinessTime
 from services.escalation.core.clock import Clock, Due, Pause, due, thresholds
@@ -90,7 +92,7 @@ def due_of(record: ClockRecord, state: LadderState, policy: Policy) -> Due:
     return _derived(_ledger(record, record.budget, state, policy)).due
 
 
-class _Ledger(NamedTuple):
+class _Ledger(Struct, frozen=True):
     """All that a due instant follows from."""
 
     time: BusinessTime
@@ -158,7 +160,7 @@ def _all(state: LadderState, policy: Policy) -> Iterator[Deadline]:
         if pause.ended_at is None and pause.until is not None:
             yield Deadline(pause.until, DeadlineKind.PAUSE_ENDS, position)
     for position, record in enumerate(state.clocks):
-        if record.runs:
+        if record.end is None:
             yield from _of_clock(position, record, state, policy)
     yield from _of_place(state)
     yield from _of_answers(state)

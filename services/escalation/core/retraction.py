@@ -7,7 +7,6 @@ case back. What a person decided since is never taken back.
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
 
 from msgspec.structs import replace
 
@@ -99,7 +98,7 @@ def _restore(state: LadderState, undo: Undo) -> None:
         if not _began_by(record, undo)
     ]
     state.clocks += restored.values()
-    state.place = copy(undo.place)
+    state.place = replace(undo.place)
     for offer in state.offers:
         if offer.id == undo.offer:
             offer.state = OfferState.RETRACTED

@@ -232,6 +232,8 @@ def _cause_of(turn: Turn, record: ClockRecord) -> str:
 
 
 def _drop_oldest(turn: Turn, name: str) -> None:
+    if len(turn.state.clocks) <= KEPT_CYCLES:
+        return
     ended = [record for record in _runs(turn, name) if not record.runs]
     # The first run that the incident answered is what unlinking brings back.
     incident = turn.state.incident

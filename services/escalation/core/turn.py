@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -44,13 +45,19 @@ class Firing:
     lateness_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+Emitted = tuple[type[LadderEvent], dict[str, Any]]
+"""An event and its fields, all but the deadlines that every event of a decision carries."""
+
+
+@dataclass(frozen=True)
 class Decision:
-    """What a trigger leads to. `held_since` is real time; `document` is the state to store."""
+    """What a trigger leads to. `held_since` is real time.
+
+    `document` and `events` are made when they are first asked for: before the state moves on.
+    """
 
     state: LadderState
-    document: bytes
-    events: tuple[LadderEvent, ...]
+    emitted: tuple[Emitted, ...]
     wake_at: datetime | None
     outcome: Outcome
     firings: tuple[Firing, ...] = ()
@@ -60,6 +67,20 @@ class Decision:
     """What other backends are asked to do, or no longer."""
     absent_groups: tuple[str | None, ...] = ()
     """Each time the roster was asked: the group if it had nobody; None, or no more, if it had."""
+
+    @cached_property
+    def document(self) -> bytes:
+        """The state to store."""
+        return write_state(self.state)
+
+    @cached_property
+    def events(self) -> tuple[LadderEvent, ...]:
+        """What is told on `escalations`, with the next deadlines once all is decided."""
+        nexts = {
+            "next_update_at": next_due(self.waiting, self.state, promised=True),
+            "next_due_at": next_due(self.waiting, self.state, promised=False),
+        }
+        return tuple(event(**fields, **nexts) for event, fields in self.emitted)
 
 
 @dataclass(slots=True)
@@ -84,7 +105,7 @@ class Turn:
     absent_groups: list[str | None] = field(default_factory=list)
     firings: list[Firing] = field(default_factory=list)
     requests: list[ActionEvent] = field(default_factory=list)
-    _emitted: list[tuple[type[LadderEvent], dict[str, Any]]] = field(default_factory=list)
+    _emitted: list[Emitted] = field(default_factory=list)
     _waiting: list[Deadline] | None = None
 
     def emit(self, event: type[LadderEvent], **fields: Any) -> None:
@@ -116,15 +137,9 @@ class Turn:
     def decide(self, outcome: Outcome) -> Decision:
         """The finished decision."""
         waiting = self.waiting()
-        nexts = {
-            "next_update_at": next_due(waiting, self.state, promised=True),
-            "next_due_at": next_due(waiting, self.state, promised=False),
-        }
-        events = tuple(event(**fields, **nexts) for event, fields in self._emitted)
         return Decision(
             state=self.state,
-            document=write_state(self.state),
-            events=events,
+            emitted=tuple(self._emitted),
             wake_at=wake_at(waiting, self.now),
             outcome=outcome,
             firings=tuple(self.firings),

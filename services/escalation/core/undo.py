@@ -6,10 +6,11 @@ Owns: the reason of a move, and the record made just before it. Putting back is 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from schemas.vocabulary import RungReason
 from services.escalation.core.records import ClockRecord, OfferRecord, Undo
@@ -45,8 +46,8 @@ def keep_undo(turn: Turn, rung: str, why: Why, offer_id: UUID | None) -> None:
             cause_clock=why.clock.name if why.clock else None,
             cause_cycle=why.clock.cycle if why.clock else 1,
             cause_offer=why.offer.id if why.offer else None,
-            place=copy(turn.state.place),
-            clocks=tuple(copy(record) for record in changing),
+            place=replace(turn.state.place),
+            clocks=tuple(replace(record) for record in changing),
         )
     )
 

@@ -80,7 +80,7 @@ def test_a_case_played_under_its_own_policy_goes_the_way_it_went(lived: Any) -> 
     course = played(history(ladder), wallet_policy())
     really = Course()
     for event in ladder.events:
-        really.note([event], UNTIL)
+        really.note([(type(event), vars(event))], UNTIL)
     assert [(s.rung, s.visit, s.at) for s in course.steps if not s.offered] == [
         (s.rung, s.visit, s.at) for s in really.steps if not s.offered
     ]
@@ -165,7 +165,7 @@ def test_messages_are_those_that_the_notifier_would_send() -> None:
         found = announcements(moment)
         customers = sum(each.to_customer for each in found)
         groups = sum(each.to_group for each in found)
-        counted = told(event)
+        counted = told(type(event), vars(event))
         assert counted.count(Audience.CUSTOMER) == customers, event.event_name
         if event.event_name != "rung.retracted":  # never happens without a stale stream
             assert counted.count(Audience.GROUP) == groups, event.event_name

@@ -7,10 +7,11 @@ write to each other is the same under any policy.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from schemas.escalation import (
     ClockMissed,
@@ -22,7 +23,9 @@ from schemas.escalation import (
     RungRetracted,
 )
 from schemas.vocabulary import RungReason, Side
+from services.escalation.core.turn import Emitted
 
+_TOLD_TO_CUSTOMER = frozenset({LadderStarted, OfferMade, OfferAccepted, RungRetracted})
 _BEGINNINGS = frozenset({RungReason.OPENED, RungReason.REOPENED})
 
 
@@ -55,54 +58,50 @@ class Course:
     missed: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
 
-    def note(self, events: Iterable[LadderEvent], now: datetime) -> None:
+    def note(self, emitted: Iterable[Emitted], now: datetime) -> None:
         """Remember what one decision at this instant led to."""
-        for event in events:
-            self.messages.update(told(event))
-            if isinstance(event, RungEntered):
-                self.steps.append(_entered(event))
-            elif isinstance(event, OfferMade):
-                self.steps.append(_offered(event, now))
-            elif isinstance(event, ClockMissed):
-                self.missed[event.clock] += 1
+        for event, fields in emitted:
+            self.messages.update(told(event, fields))
+            if event is RungEntered:
+                escalation = fields["reason"] not in _BEGINNINGS
+                self.steps.append(_step(fields, fields["rung"], now, escalation=escalation))
+            elif event is OfferMade:
+                self.steps.append(_step(fields, fields["offered_rung"], now, offered=True))
+            elif event is ClockMissed:
+                self.missed[fields["clock"]] += 1
 
 
-def told(event: LadderEvent) -> tuple[Audience, ...]:
+def told(event: type[LadderEvent], fields: Mapping[str, Any]) -> tuple[Audience, ...]:
     """Who is owed a word after an event, as the notifier sees it."""
-    match event:
-        case LadderStarted() | OfferMade() | OfferAccepted() | RungRetracted():
-            return (Audience.CUSTOMER,)
-        case ClockMissed():
-            return (Audience.CUSTOMER,) if event.tell_customer else ()
-        case RungEntered() if event.side is Side.CUSTOMER:
-            return (Audience.GROUP,)
-        case RungEntered() if event.reason in _BEGINNINGS:
-            return () if event.path == "phone" else (Audience.GROUP,)
-        case RungEntered():
-            return Audience.CUSTOMER, Audience.GROUP
-        case _:
-            return ()
+    if event in _TOLD_TO_CUSTOMER:
+        return (Audience.CUSTOMER,)
+    if event is ClockMissed:
+        return (Audience.CUSTOMER,) if fields.get("tell_customer") else ()
+    return _told_of_entry(fields) if event is RungEntered else ()
 
 
-def _entered(event: RungEntered) -> Step:
+def _told_of_entry(fields: Mapping[str, Any]) -> tuple[Audience, ...]:
+    if fields["side"] is Side.CUSTOMER:
+        return (Audience.GROUP,)
+    if fields["reason"] in _BEGINNINGS:
+        return () if fields["path"] == "phone" else (Audience.GROUP,)
+    return Audience.CUSTOMER, Audience.GROUP
+
+
+def _step(
+    fields: Mapping[str, Any],
+    rung: str,
+    now: datetime,
+    *,
+    offered: bool = False,
+    escalation: bool = True,
+) -> Step:
     return Step(
-        episode=event.episode,
-        rung=event.rung,
-        visit=event.visit,
-        at=event.entered_at,
-        group=event.owner_group,
-        offered=False,
-        escalation=event.reason not in _BEGINNINGS,
-    )
-
-
-def _offered(event: OfferMade, now: datetime) -> Step:
-    return Step(
-        episode=event.episode,
-        rung=event.offered_rung,
-        visit=event.visit,
-        at=now,
-        group=event.owner_group,
-        offered=True,
-        escalation=True,
+        episode=fields["episode"],
+        rung=rung,
+        visit=fields["visit"],
+        at=fields.get("entered_at", now),
+        group=fields["owner_group"],
+        offered=offered,
+        escalation=escalation,
     )

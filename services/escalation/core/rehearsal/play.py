@@ -24,7 +24,7 @@ from services.escalation.core.journal import Triggered, TriggerKind
 from services.escalation.core.policy import Policy
 from services.escalation.core.rehearsal.course import Course
 from services.escalation.core.rehearsal.history import History
-from services.escalation.core.state import LadderState, read_state
+from services.escalation.core.state import LadderState, read_state, write_state
 from services.escalation.core.turn import Decision
 
 _OPENING: Final = CaseOpened.type_name()
@@ -67,7 +67,6 @@ class Rehearsal:
         self.policy = policy
         self.course = Course()
         self._state: LadderState | None = None
-        self._document = b""
         self._wake_at: datetime | None = None
         self._now: datetime | None = None
 
@@ -75,16 +74,15 @@ class Rehearsal:
     def of(cls, policy: Policy, resting: Resting) -> Rehearsal:
         """Goes on where it came to rest."""
         going_on = cls(policy)
-        going_on._document = resting.document
         going_on._state = read_state(resting.document)
         going_on._wake_at, going_on._now = resting.wake_at, resting.now
         return going_on
 
     def resting(self) -> Resting:
         """Where it stands, to go on later. Raises `ValueError` before the case was opened."""
-        if self._now is None:
+        if self._state is None or self._now is None:
             raise ValueError("the history does not begin with the opening of the case")
-        return Resting(self._document, self._wake_at, self._now)
+        return Resting(write_state(self._state), self._wake_at, self._now)
 
     def take(self, case_id: UUID, entry: Triggered, old: Pack) -> None:
         """Let one trigger happen, after everything that was due before it."""
@@ -95,13 +93,17 @@ class Rehearsal:
         now = at if self._now is None else max(at, self._now)
         data = _under(entry, old, self.policy)
         trigger = entry.model_copy(update={"now": now, "data": data, "absent_groups": ()})
+        before = self._copy() if entry.kind is TriggerKind.COMMAND else None
         try:
             decision = decide_again(case_id, self._state, trigger, self.policy)
         except CommandRefusedError as refusal:
             self.course.refused[f"{entry.name}: {refusal.reason.value}"] += 1
-            self._state = read_state(self._document)  # a refusal may have used the state up
+            self._state = before  # a refusal may have used the state up
             return
         self._keep(decision, now)
+
+    def _copy(self) -> LadderState | None:
+        return read_state(write_state(self._state)) if self._state is not None else None
 
     def wake_until(self, until: datetime) -> None:
         """Wake the case at every instant that it asks for."""
@@ -121,9 +123,8 @@ class Rehearsal:
         return moved
 
     def _keep(self, decision: Decision, now: datetime) -> None:
-        self._state, self._document = decision.state, decision.document
-        self._wake_at, self._now = decision.wake_at, now
-        self.course.note(decision.events, now)
+        self._state, self._wake_at, self._now = decision.state, decision.wake_at, now
+        self.course.note(decision.emitted, now)
 
 
 def _under(entry: Triggered, old: Pack, policy: Policy) -> Mapping[str, Any]:
