@@ -128,10 +128,11 @@ def play(policy: Policy, example: Example) -> list[Move]:
         status = {"status": step.status} if step.status else {}
         rehearsal.tell(step.event, at, {**step.fields, **status})
     rehearsal.run_until(_instant(example.until, zone))
-    return list(_moves(rehearsal, zone))
+    return list(moves_of(rehearsal, zone))
 
 
-def _moves(rehearsal: Rehearsal, zone: ZoneInfo) -> Iterator[Move]:
+def moves_of(rehearsal: Rehearsal, zone: ZoneInfo) -> Iterator[Move]:
+    """Every entry into a rung and every offer so far, at the zone's local time."""
     made_at = {offer.id: offer.made_at for offer in rehearsal.state.offers}
     for event in rehearsal.events:
         if isinstance(event, RungEntered):
