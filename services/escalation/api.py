@@ -1,4 +1,4 @@
-"""Escalation's HTTP: `/v1/ladders`, `/v1/queues`, `/v1/policies`; `/v1/roster` is in `roster_api`.
+"""Escalation's HTTP: `/v1/ladders` and `/v1/queues`; roster and policies have modules of their own.
 
 Owns paths, parameters and status codes (walkthrough, section 2). Parses, calls, answers; decides
 nothing.
@@ -16,11 +16,10 @@ from schemas.pack_clocks import Name
 from schemas.report import Identifier
 from services.escalation.core.commands import Command
 from services.escalation.ladders import Ladders
+from services.escalation.policy_api import build_policy_router
 from services.escalation.roster_api import Cursor, Limit, build_roster_routers
 from services.escalation.staff import Staff
-from services.escalation.store import QUERIES
-from services.kit.faults import NotFound
-from services.kit.http import page
+from services.escalation.store import PolicyBook
 from services.kit.idempotency import Answer, run_once
 from services.kit.unit import Entities, Unit
 from services.kit.waiting import wait_until
@@ -31,13 +30,15 @@ Holder = Annotated[
 ]
 
 
-def build_routers(entities: Entities, ladders: Ladders, staff: Staff) -> list[APIRouter]:
+def build_routers(
+    entities: Entities, ladders: Ladders, staff: Staff, book: PolicyBook
+) -> list[APIRouter]:
     """Every route of the service."""
     return [
         _ladders(entities, ladders),
         _queues(ladders),
         *build_roster_routers(entities, staff),
-        _policies(entities),
+        build_policy_router(entities, book),
     ]
 
 
@@ -105,27 +106,5 @@ def _queues(ladders: Ladders) -> APIRouter:
     ) -> dict[str, Any]:
         """What a group holds, the next deadline first; what is paused comes last."""
         return await ladders.queue(group, holder, cursor, limit)
-
-    return router
-
-
-def _policies(entities: Entities) -> APIRouter:
-    router = APIRouter(prefix="/v1/policies", tags=["policies"])
-
-    @router.get("")
-    async def list_policies() -> dict[str, Any]:
-        """Every policy that a case may be pinned to, newest first."""
-        rows = await entities.db.fetch(QUERIES["list_policies"])
-        return page(
-            [{**dict(row), "stored_at": row["stored_at"].isoformat()} for row in rows], None
-        )
-
-    @router.get("/{digest}")
-    async def read_policy(digest: str) -> Response:
-        """One policy, whole: the canonical JSON that its digest covers."""
-        row = await entities.db.fetchrow(QUERIES["policy_document"], digest)
-        if row is None:
-            raise NotFound("no such policy")
-        return Response(row["document"], media_type="application/json")
 
     return router

@@ -65,7 +65,7 @@ async def build(entities: Entities, settings: EscalationSettings) -> Parts:
 
     hearing = BackgroundLoop("roster", learn_roster)
     return Parts(
-        routers=build_routers(entities, ladders, staff),
+        routers=build_routers(entities, ladders, staff, book),
         logic=logic,
         foreign=AnswersConsumer(logic, stale_after),
         loops=[BackgroundLoop("policies", learn_policies), hearing, *moving],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from services.packs import DEFAULT_PACK
+from services.packs import DEFAULT_PACK, canonical, digest_of
 from tests.support.escalation import NINE_FIFTY_EIGHT, Escalation
 from tests.support.escalation import escalation as running
 
@@ -34,6 +34,33 @@ async def test_a_running_case_keeps_its_policy_through_a_deploy(
         assert (ladder["rung"], ladder["policy"]["digest"]) == ("senior", escalation.digest)
         listed = await deployed.get("/v1/policies")
         assert {item["version"] for item in listed["items"]} == {"1", "2"}
+
+
+async def test_policies_and_calendars_are_served_by_digest_with_what_runs_under_them(
+    dsns: dict[str, str], escalation: Escalation, tmp_path: Path
+) -> None:
+    await escalation.opened()
+    async with running(dsns, packs_dir=stricter_pack(tmp_path)) as deployed:
+        items = (await deployed.get("/v1/policies"))["items"]
+        told = {item["version"]: item for item in items}
+        assert (told["1"]["current"], told["1"]["asked"]) == (False, None)
+        assert (told["2"]["current"], told["2"]["asked"]) == (True, 1)
+        assert (told["1"]["running_cases"], told["2"]["running_cases"]) == (1, 0)
+        document = await deployed.client.get(f"/v1/policies/{escalation.digest}")
+        assert digest_of(document.text) == escalation.digest
+
+        calendars = (await deployed.get("/v1/policies/calendars"))["items"]
+        assert [line["name"] for line in calendars] == ["always"] * 2 + ["service_hours"] * 2
+        always = told["1"]["calendars"]["always"]
+        (pinned,) = [line for line in calendars if line["digest"] == always]
+        assert (pinned["policies"], pinned["horizon"]) == ([escalation.digest], None)
+        whole = await deployed.get(f"/v1/policies/calendars/{pinned['digest']}")
+        assert digest_of(canonical(whole)) == pinned["digest"]
+
+        for path in ("sha256:none", "calendars/sha256:none"):
+            absent = await deployed.client.get(f"/v1/policies/{path}")
+            assert absent.status_code == 404
+            assert absent.headers["content-type"] == "application/problem+json"
 
 
 async def test_a_roster_file_replaces_the_example_and_binds(
