@@ -1,4 +1,4 @@
-"""Escalation's HTTP: `/v1/ladders`, `/v1/queues`, `/v1/policies`; `/v1/roster` is in `roster_api`.
+"""Escalation's HTTP: `/v1/ladders` and `/v1/queues`; roster and policies have modules of their own.
 
 Owns paths, parameters and status codes (walkthrough, section 2). Parses, calls, answers; decides
 nothing.
@@ -18,12 +18,11 @@ from services.escalation.core.commands import Command, Digest
 from services.escalation.core.policy import Policy
 from services.escalation.histories import histories
 from services.escalation.ladders import Ladders
+from services.escalation.policy_api import build_policy_router
 from services.escalation.roster_api import Cursor, Limit, build_roster_routers
 from services.escalation.shadow_report import shadow_report
 from services.escalation.staff import Staff
-from services.escalation.store import QUERIES
-from services.kit.faults import NotFound
-from services.kit.http import page
+from services.escalation.store import PolicyBook
 from services.kit.idempotency import Answer, run_once
 from services.kit.unit import Entities, Unit
 from services.kit.waiting import wait_until
@@ -35,7 +34,7 @@ Holder = Annotated[
 
 
 def build_routers(
-    entities: Entities, ladders: Ladders, staff: Staff, shadow: Policy | None
+    entities: Entities, ladders: Ladders, staff: Staff, book: PolicyBook, shadow: Policy | None
 ) -> list[APIRouter]:
     """Every route of the service; `shadow` is the pack that runs beside the real one."""
     return [
@@ -43,7 +42,7 @@ def build_routers(
         _ladders(entities, ladders),
         _queues(ladders),
         *build_roster_routers(entities, staff),
-        _policies(entities),
+        build_policy_router(entities, book),
     ]
 
 
@@ -133,27 +132,5 @@ def _shadow(entities: Entities, policy: Policy | None) -> APIRouter:
     async def read_shadow() -> dict[str, Any]:
         """What the shadow pack would have done to the cases opened since, beside what was done."""
         return await shadow_report(entities.db, policy)
-
-    return router
-
-
-def _policies(entities: Entities) -> APIRouter:
-    router = APIRouter(prefix="/v1/policies", tags=["policies"])
-
-    @router.get("")
-    async def list_policies() -> dict[str, Any]:
-        """Every policy that a case may be pinned to, newest first."""
-        rows = await entities.db.fetch(QUERIES["list_policies"])
-        return page(
-            [{**dict(row), "stored_at": row["stored_at"].isoformat()} for row in rows], None
-        )
-
-    @router.get("/{digest}")
-    async def read_policy(digest: str) -> Response:
-        """One policy, whole: the canonical JSON that its digest covers."""
-        row = await entities.db.fetchrow(QUERIES["policy_document"], digest)
-        if row is None:
-            raise NotFound("no such policy")
-        return Response(row["document"], media_type="application/json")
 
     return router

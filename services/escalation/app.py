@@ -72,7 +72,7 @@ async def build(entities: Entities, settings: EscalationSettings) -> Parts:
 
     hearing = BackgroundLoop("roster", learn_roster)
     return Parts(
-        routers=build_routers(entities, ladders, staff, shadow.policy if shadow else None),
+        routers=build_routers(entities, ladders, staff, book, shadow.policy if shadow else None),
         logic=logic,
         foreign=AnswersConsumer(logic, stale_after),
         loops=[BackgroundLoop("policies", learn_policies), hearing, *moving],

@@ -28,13 +28,13 @@ SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::int[], $5::timestamp
 -- name: save_queue
 -- The lines of cases that changed and still run.
 INSERT INTO queue (case_id, owner_group, holder, next_due, category, severity, rung, visit, episode,
-    state, overdue_since)
+    state, overdue_since, policy)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
-    $7::text[], $8::int[], $9::int[], $10::text[], $11::timestamptz[])
+    $7::text[], $8::int[], $9::int[], $10::text[], $11::timestamptz[], $12::text[])
 ON CONFLICT (case_id) DO UPDATE SET owner_group = excluded.owner_group, holder = excluded.holder,
     next_due = excluded.next_due, category = excluded.category, severity = excluded.severity,
     rung = excluded.rung, visit = excluded.visit, episode = excluded.episode,
-    state = excluded.state, overdue_since = excluded.overdue_since
+    state = excluded.state, overdue_since = excluded.overdue_since, policy = excluded.policy
 
 -- name: leave_queue
 -- Cases whose ladder stopped.
@@ -120,6 +120,10 @@ SELECT DISTINCT json_object_keys(document::json -> 'groups') AS name FROM policy
 -- name: list_policies
 -- Every policy that a case may be pinned to, newest first.
 SELECT digest, name, version, stored_at FROM policy ORDER BY stored_at DESC, digest
+
+-- name: running_by_policy
+-- How many cases run under each policy; read whole, as nobody asks often.
+SELECT policy, count(*) AS cases FROM queue GROUP BY policy
 
 -- name: policy_document
 -- One policy, whole.

@@ -15,6 +15,7 @@ from uuid import UUID
 from schemas.actions import ActionRequested
 from schemas.escalation import OfferMade, RungEntered
 from schemas.pack import Pack
+from services.escalation.core.calendar import Calendar
 from services.escalation.core.policy import Policy, compile_policy
 from services.escalation.core.queue_line import queue_row
 from services.escalation.core.roster import NOBODY
@@ -118,6 +119,7 @@ def _line(decision: Decision) -> tuple[Any, ...]:
         row.episode,
         row.state.value,
         row.overdue_since,
+        decision.state.policy.digest,
     )
 
 
@@ -189,6 +191,16 @@ class PolicyBook:
     def find(self, digest: str) -> Policy | None:
         """The policy of a digest; None when it is not stored here."""
         return self._known.get(digest)
+
+    def calendars(self) -> dict[str, Calendar]:
+        """Every calendar of every policy at hand, by digest."""
+        times = (time for policy in self._known.values() for time in policy.calendars.values())
+        return {time.calendar.digest: time.calendar for time in times}
+
+    def counting_by(self, calendar: str) -> list[str]:
+        """The digests of the policies that count by a calendar."""
+        known = self._known.items()
+        return sorted(d for d, policy in known if calendar in policy.calendar_digests().values())
 
     def assigning(self) -> frozenset[tuple[str, str]]:
         """The rungs of any policy that give cases to people, each with its groups."""

@@ -14,7 +14,6 @@ from services.escalation.core.holders import give_to_group
 from services.escalation.core.records import (
     ACTION_PREFIX,
     HOLDER_CLOCK,
-    PROMISE_PREFIX,
     RUNG_CLOCK,
     ClockEnd,
     ClockRecord,
@@ -65,7 +64,8 @@ def _change_lane(turn: Turn) -> None:
 def follow_rules(turn: Turn) -> None:
     """Has every running clock counted by the rules that hold now, from its own start.
 
-    A case in danger is late sooner. A clock that the rules do not have ends.
+    A case in danger is late sooner. A clock that the rules do not have ends; promises and the
+    law's clocks, which have an instant and no budget, stay as they are.
     """
     rules = {rule.name: rule for rule in turn.policy.lane(turn.state.lane).clocks}
     for record in turn.state.running():
@@ -75,7 +75,7 @@ def follow_rules(turn: Turn) -> None:
             announce(turn, record)
         elif record.name in RUNG_CLOCKS:
             _change_rung_budget(turn, record)
-        elif not record.name.startswith((PROMISE_PREFIX, ACTION_PREFIX)):
+        elif record.budget is not None and not record.name.startswith(ACTION_PREFIX):
             end(turn, record, ClockEnd.STOPPED)
 
 

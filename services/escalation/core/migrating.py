@@ -19,8 +19,10 @@ from schemas.vocabulary import Role
 from services.escalation.core.classifying import follow_group, follow_rules
 from services.escalation.core.commands import CommandRefusedError, Migrate, RefusalReason
 from services.escalation.core.policy import Policy
+from services.escalation.core.records import ClockEnd
 from services.escalation.core.state import LadderState, MigrationRecord
-from services.escalation.core.timekeeping import start_rule
+from services.escalation.core.statutory import is_statute, keep_statutes
+from services.escalation.core.timekeeping import end, start_rule
 from services.escalation.core.turn import Turn
 
 _MAY: frozenset[Role] = frozenset({Role.SUPERVISOR, Role.OPS})
@@ -110,8 +112,17 @@ def migrate(turn: Turn, target: Policy, by: Actor) -> None:
     turn.emit(PolicyMigrated, previous=old.pin, policy=target.pin, by_role=by.role)
     turn.changed()
     follow_rules(turn)
+    _follow_statutes(turn)
     _begin(turn, (rule for rule in target.lane(state.lane).clocks if rule.name not in known))
     follow_group(turn)
+
+
+def _follow_statutes(turn: Turn) -> None:
+    """Has the law's clocks run as the regimes of the policy say."""
+    for record in turn.state.running():
+        if is_statute(record) and record.name not in turn.policy.statutes:
+            end(turn, record, ClockEnd.STOPPED)
+    keep_statutes(turn, turn.at)
 
 
 def _begin(turn: Turn, rules: Iterable[ClockRule]) -> None:

@@ -22,6 +22,7 @@ from services.escalation.core.calendar import Roll as ClockRoll
 from services.escalation.core.clock import Budget as ClockBudget
 from services.escalation.core.clock import ClockSpec, Unit, offset_from
 from services.escalation.core.clock import EndRule as ClockEndRule
+from services.escalation.core.statutory_rules import statutory_rules
 
 _MERGED_PARTS = ("shifts", "breaks", "surge_days")
 
@@ -63,8 +64,8 @@ class Policy:
         return self.pack.lanes[lane]
 
     def clock_rule(self, lane: Lane, name: str) -> ClockRule | None:
-        """The rule of a lane's clock; None for clocks of rungs and promises."""
-        return self._clock_rules[lane].get(name)
+        """The rule of a lane's or a regime's clock; None for clocks of rungs and promises."""
+        return self._clock_rules[lane].get(name) or self.statutes.get(name)
 
     @cached_property
     def _clock_rules(self) -> Mapping[Lane, Mapping[str, ClockRule]]:
@@ -72,6 +73,11 @@ class Policy:
             name: {rule.name: rule for rule in reversed(lane.clocks)}
             for name, lane in self.pack.lanes.items()
         }
+
+    @cached_property
+    def statutes(self) -> Mapping[str, ClockRule]:
+        """The clocks of the pack's regimes, by the names under which cases run them."""
+        return statutory_rules(self.pack)
 
     def group(self, rung: str, category: Category) -> str:
         """The group that owns a case of this category on a rung."""

@@ -16,6 +16,7 @@ import msgspec
 from schemas.case import PackPin
 from schemas.pack_clocks import Budget
 from schemas.vocabulary import Category, ImportMode, Lane, Severity, Status, StopReason
+from services.escalation.core.act_record import ActRecord
 from services.escalation.core.records import (
     ActionRecord,
     ClockRecord,
@@ -73,6 +74,11 @@ class LadderState(Document, kw_only=True):
     holders: list[HolderRecord] = []
     actions: list[ActionRecord] = []
     migrations: list[MigrationRecord] = []
+    received_at: datetime | None = None
+    """The earliest contact of all episodes, from which the law counts."""
+    acts: list[ActRecord] = []
+    statutory: dict[str, str | bool] = {}
+    """The facts that the pack's regimes ask for."""
     stopped: StopReason | None = None
     stopped_at: datetime | None = None
     held_since: datetime | None = None

@@ -45,7 +45,7 @@ def start_rule(
     consumed: timedelta = NO_TIME,
 ) -> None:
     """Starts a clock of the lane; `consumed` of its budget was used up elsewhere before."""
-    _start(
+    begin(
         turn,
         ClockRecord(
             name=rule.name,
@@ -81,7 +81,7 @@ def start_rung_clock(turn: Turn, name: str, budget: Budget | None) -> None:
         budget=budget,
         pauses=EVERY_CAUSE,
     )
-    _start(turn, record)
+    begin(turn, record)
 
 
 def start_action_clock(turn: Turn, name: str, budget: Budget) -> ClockRecord:
@@ -94,7 +94,7 @@ def start_action_clock(turn: Turn, name: str, budget: Budget) -> ClockRecord:
         started_by=turn.cause,
         budget=budget,
     )
-    _start(turn, record)
+    begin(turn, record)
     return record
 
 
@@ -109,7 +109,7 @@ def start_promise(turn: Turn, promise: UUID, by_when: datetime) -> None:
         by_when=by_when,
         promised_to_customer=True,
     )
-    _start(turn, record)
+    begin(turn, record)
 
 
 def restart(turn: Turn, old: ClockRecord, at: datetime) -> None:
@@ -133,10 +133,11 @@ def restart(turn: Turn, old: ClockRecord, at: datetime) -> None:
         answered_by_incident=None,
         restored_by=None,
     )
-    _start(turn, fresh)
+    begin(turn, fresh)
 
 
-def _start(turn: Turn, record: ClockRecord) -> None:
+def begin(turn: Turn, record: ClockRecord) -> None:
+    """Begins a run of a clock, and says so."""
     # Runs are numbered over all episodes, so that a number names one run of the case.
     record.cycle = max((run.cycle for run in _runs(turn, record.name)), default=0) + 1
     turn.state.clocks.append(record)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from services.escalation.core.rehearsal.history import History
 from services.escalation.offline import explain_offline
-from services.packs import DEFAULT_PACK
+from services.packs import DEFAULT_PACK, canonical, digest_of
 from tests.support.escalation import NINE_FIFTY_EIGHT, Escalation
 from tests.support.escalation import escalation as running
 
@@ -85,6 +85,33 @@ async def test_histories_come_page_by_page_and_say_what_happened_to_whom(
     assert [entry.name for entry in found[0].entries] == ["recourse.case.opened.v1", "claim"]
     bad = await escalation.client.get("/v1/ladders/export?cursor=rubbish")
     assert bad.status_code == 422
+
+
+async def test_policies_and_calendars_are_served_by_digest_with_what_runs_under_them(
+    dsns: dict[str, str], escalation: Escalation, tmp_path: Path
+) -> None:
+    await escalation.opened()
+    async with running(dsns, packs_dir=stricter_pack(tmp_path)) as deployed:
+        items = (await deployed.get("/v1/policies"))["items"]
+        told = {item["version"]: item for item in items}
+        assert (told["1"]["current"], told["1"]["asked"]) == (False, None)
+        assert (told["2"]["current"], told["2"]["asked"]) == (True, 1)
+        assert (told["1"]["running_cases"], told["2"]["running_cases"]) == (1, 0)
+        document = await deployed.client.get(f"/v1/policies/{escalation.digest}")
+        assert digest_of(document.text) == escalation.digest
+
+        calendars = (await deployed.get("/v1/policies/calendars"))["items"]
+        assert [line["name"] for line in calendars] == ["always"] * 2 + ["service_hours"] * 2
+        always = told["1"]["calendars"]["always"]
+        (pinned,) = [line for line in calendars if line["digest"] == always]
+        assert (pinned["policies"], pinned["horizon"]) == ([escalation.digest], None)
+        whole = await deployed.get(f"/v1/policies/calendars/{pinned['digest']}")
+        assert digest_of(canonical(whole)) == pinned["digest"]
+
+        for path in ("sha256:none", "calendars/sha256:none"):
+            absent = await deployed.client.get(f"/v1/policies/{path}")
+            assert absent.status_code == 404
+            assert absent.headers["content-type"] == "application/problem+json"
 
 
 async def test_a_roster_file_replaces_the_example_and_binds(

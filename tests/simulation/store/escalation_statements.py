@@ -26,7 +26,7 @@ given"""
 _ENTRY = """case_id kind trigger_id name recorded_at decided_at data reason wake_at first_sequence
 events absent_groups"""
 _QUEUE = """case_id owner_group holder next_due category severity rung visit episode state
-overdue_since"""
+overdue_since policy"""
 
 
 @does(E["add_rungs"])

@@ -15,8 +15,14 @@ from services.escalation.core.migration_view import simulate
 from services.escalation.core.policy import Policy, compile_policy
 from services.escalation.core.replay import ReplayDiffersError, explain_again, replay
 from services.escalation.core.state import write_state
-from services.packs import pinned
+from services.packs import SHIPPED_PACKS, load_pack, pinned
 from tests.support.ladder import Ladder, at, changed_rung, wallet_policy
+
+MONEY_SAFETY = {
+    "category": "funds_not_received",
+    "severity": "critical",
+    "lane": "money_safety",
+}
 
 
 def minutes(amount: int) -> Budget:
@@ -166,3 +172,20 @@ def test_nobody_migrates_without_a_simulation_of_the_case_as_it_is(ladder: Ladde
         ladder.migrate(target, simulation="of yesterday")
     with pytest.raises(CommandRefusedError, match="role_not_allowed"):
         ladder.command("migrate", role="agent", to=target.digest, simulation="x", reason="because")
+
+
+def test_the_laws_clocks_follow_the_regimes_of_the_new_policy_from_receipt(ladder: Ladder) -> None:
+    loaded = load_pack(SHIPPED_PACKS / "wallet-uk")
+    british = compile_policy(loaded.pack, loaded.digest)
+    ladder.migrate(british, "2026-11-20 10:05")
+    lawful = [clock for clock in ladder.view()["clocks"] if clock["kind"] == "statutory"]
+    assert lawful
+    assert {clock["state"] for clock in lawful} == {"running"}
+    due = {clock["name"]: clock["due_at"] for clock in lawful}
+    ladder.event("case.classified", "2026-11-20 10:06", **MONEY_SAFETY)
+    kept = [clock for clock in ladder.view()["clocks"] if clock["kind"] == "statutory"]
+    assert {clock["name"]: clock["due_at"] for clock in kept} == due
+    assert {clock["state"] for clock in kept} == {"running"}
+    ladder.migrate(wallet_policy(), "2026-11-20 10:10")
+    left = [clock for clock in ladder.view()["clocks"] if clock["kind"] == "statutory"]
+    assert {clock["state"] for clock in left} == {"stopped"}
