@@ -6,12 +6,12 @@ from typing import Final
 
 FIRST_DELAY_S: Final = 0.1
 LONGEST_DELAY_S: Final = 10.0
-STEADY_S: Final = 10.0
-"""A process that lived this long is not dying "again and again"."""
+STEADY_S: Final = 1.0
+"""A process that was ready for this long does not die "again and again": it was hit at its work."""
 
 
 def deaths_in_a_row(before: int, lived_s: float) -> int:
-    """The count after one more death of a process that lived `lived_s` seconds."""
+    """The count after one more death of a process that was ready for `lived_s` seconds."""
     return 1 if lived_s >= STEADY_S else before + 1
 
 

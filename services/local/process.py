@@ -70,6 +70,7 @@ class Supervised:
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
         self._deaths = 0
+        self._ready_at: float | None = None
         self._ending = False
 
     @property
@@ -150,7 +151,7 @@ class Supervised:
 
     async def _live_once(self) -> None:
         process = self._running()
-        began = time.monotonic()
+        self._ready_at = None
         if process is not None:
             preparing = asyncio.create_task(self._prepare_run())
             try:
@@ -160,7 +161,8 @@ class Supervised:
                 self._ready.clear()
             self._report_death(process)
             _signal_group(process.pid, signal.SIGKILL)
-        self._deaths = deaths_in_a_row(self._deaths, time.monotonic() - began)
+        lived_s = 0.0 if self._ready_at is None else time.monotonic() - self._ready_at
+        self._deaths = deaths_in_a_row(self._deaths, lived_s)
 
     async def _prepare_run(self) -> None:
         try:
@@ -168,6 +170,7 @@ class Supervised:
         except Exception:
             log.exception("%s runs but could not be prepared", self.spec.name)
         else:
+            self._ready_at = time.monotonic()
             self._ready.set()
 
     def _report_death(self, process: asyncio.subprocess.Process) -> None:

@@ -6,6 +6,7 @@ Owns the one difference to `recourse up`: how a service is started.
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -38,6 +39,8 @@ def main() -> int:
         port=given.port,
         command=command,
     )
+    # What the front does not survive is a finding; `up` leaves it out.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     return run_until_signal(UpOptions(stack=options, json_line=True))
 
 

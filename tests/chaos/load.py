@@ -134,13 +134,18 @@ class Load:
             except httpx.TransportError:
                 await asyncio.sleep(0.05)
                 continue
-            if answer.status_code in _PASSING:
+            if answer.status_code >= 500:
+                if answer.status_code not in _PASSING:
+                    self.refused[f"{path}: {answer.status_code} {answer.text[:80]}"] += 1
                 await asyncio.sleep(0.1)
                 continue
             return self._answered(answer, str(body.get("command", path)))
 
     def _answered(self, answer: httpx.Response, what: str) -> Json:
-        content: Json = answer.json()
+        try:
+            content: Json = answer.json()
+        except ValueError as error:
+            raise AssertionError(f"{what}: {answer.status_code} {answer.text[:200]}") from error
         if answer.status_code >= 300:
             why = content.get("reason") or content.get("errors") or content.get("title")
             self.refused[f"{what}: {answer.status_code} {why}"] += 1

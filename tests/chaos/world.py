@@ -120,6 +120,10 @@ class World:
 
         await until(ready, timeout_s)
 
+    async def service_ready(self, name: str, timeout_s: float = 90) -> None:
+        """Wait until a service is ready, seen past the front."""
+        await _answers(self.services[name] + "/readyz", timeout_s)
+
     async def execute(self, statement: str, *arguments: object) -> None:
         """A statement as the superuser, straight to the server."""
         connection = await asyncpg.connect(self.stack.postgres, timeout=10)
@@ -230,7 +234,7 @@ async def replica(home: World, service: str) -> AsyncIterator[int]:
             stderr=output,
         )
     try:
-        await _listens(f"http://{LOOPBACK}:{surroundings['RECOURSE_HTTP_PORT']}/livez")
+        await _answers(f"http://{LOOPBACK}:{surroundings['RECOURSE_HTTP_PORT']}/livez", 60)
         yield process.pid
     finally:
         with suppress(ProcessLookupError):
@@ -242,12 +246,13 @@ async def replica(home: World, service: str) -> AsyncIterator[int]:
             await process.wait()
 
 
-async def _listens(url: str) -> None:
+async def _answers(url: str, timeout_s: float) -> None:
+    """Wait until an address answers with 200."""
     async with httpx.AsyncClient(trust_env=False) as client:
 
-        async def alive() -> bool:
+        async def well() -> bool:
             with suppress(httpx.TransportError):
                 return (await client.get(url)).status_code == 200
             return False
 
-        await until(alive, 60)
+        await until(well, timeout_s)

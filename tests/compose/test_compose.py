@@ -21,6 +21,7 @@ from tests.support.compose import JOBS, Containers
 from tests.support.desk import Desk, Json, report_of
 from tests.support.kit import until
 from tests.support.leaks import Search
+from tests.support.monitoring import expressions
 from tests.support.stack import SERVICES
 from tests.support.topics import backend, send_report
 
@@ -196,6 +197,10 @@ async def test_prometheus_reads_every_service_and_our_rules(containers: Containe
     for name in ("recourse_timer_lag_seconds_bucket", "recourse_stream_age_seconds"):
         found = await containers.prometheus_says("query", query=name)
         assert found["result"], f"{name} is not scraped"
+    for where, expression in expressions():
+        # Raises what a Prometheus answers that cannot read it.
+        said = await containers.prometheus_says("query", query=expression)
+        assert said["resultType"] == "vector", where
     in_container = "/etc/prometheus"
     for check in (
         ("check", "config", f"{in_container}/prometheus.yml"),

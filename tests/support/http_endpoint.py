@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,11 @@ class Endpoint(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Answering)
         self.answer: tuple[int, dict[str, str]] = (204, {})
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A sender that was killed is no error of ours."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def url(self) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +13,9 @@ from prometheus_client import Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
 from schemas.topics import SERVICES
+from tests.support.monitoring import PROMETHEUS, alerts, expressions, panels
 
 ROOT = Path(__file__).parents[2]
-PROMETHEUS = ROOT / "deploy/prometheus"
-DASHBOARDS = sorted((ROOT / "deploy/grafana/dashboards").glob("*.json"))
 GIVEN_BY_PROMETHEUS = {"job", "instance"}
 NAME = re.compile(r"\brecourse_[a-z_]+")
 USE = re.compile(r"\b(recourse_[a-z_]+)(?:\{([^}]*)\})?")
@@ -50,23 +47,6 @@ def collected() -> dict[str, MetricWrapperBase]:
 
 
 METRICS = collected()
-
-
-def alerts() -> list[dict[str, Any]]:
-    (group,) = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())["groups"]
-    return list(group["rules"])
-
-
-def panels() -> list[dict[str, Any]]:
-    return [panel for path in DASHBOARDS for panel in json.loads(path.read_text())["panels"]]
-
-
-def expressions() -> Iterator[tuple[str, str]]:
-    """(where, PromQL) of every alert and every panel."""
-    for alert in alerts():
-        yield alert["alert"], alert["expr"]
-    for panel in panels():
-        yield from ((panel["title"], target["expr"]) for target in panel["targets"])
 
 
 def labels_of(metric: MetricWrapperBase) -> set[str]:
