@@ -16,6 +16,7 @@ class Sizes:
     repetitions: int = 3
     reports_one_by_one: int = 400
     reports_at_once: int = 2000
+    reports_of_many: int = 5000
     reports_by_kafka: int = 5000
     stream_cases: int = 4_000
     calm_per_s: int = 60
@@ -40,6 +41,7 @@ QUICK = Sizes(
     repetitions=1,
     reports_one_by_one=100,
     reports_at_once=400,
+    reports_of_many=800,
     reports_by_kafka=1500,
     stream_cases=400,
     calm_s=5,

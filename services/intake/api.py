@@ -22,9 +22,11 @@ from services.intake.core.commands import Command, Promise
 from services.intake.core.outcome import Reason
 from services.intake.core.upload import NotMultipart, Upload, read_upload
 from services.intake.handlers import Done, Handlers
+from services.intake.wishes import Wish, Wishes, to_admit, to_hear, to_obey
 from services.kit.faults import Invalid
-from services.kit.idempotency import Answer, run_once
-from services.kit.unit import Entities, Unit
+from services.kit.grouped import Grouped
+from services.kit.idempotency import Answer
+from services.kit.unit import Entities
 from services.kit.waiting import wait_until
 
 _FACT: TypeAdapter[str] = TypeAdapter(FactName)
@@ -44,12 +46,13 @@ def build_router(
     small = bounded(body_max_bytes)
     large = bounded(evidence_max_bytes + _FORM_OVERHEAD_BYTES)
     cases = APIRouter(prefix="/v1/cases", tags=["cases"], route_class=small)
-    _add_writes(cases, entities, handlers)
+    grouped = Grouped(entities, Wishes(handlers.desk))
+    _add_writes(cases, entities, grouped)
     _add_reads(cases, entities, shelf)
     files = APIRouter(prefix="/v1/cases", tags=["evidence"], route_class=large)
     _add_evidence(files, entities, handlers, shelf, evidence_max_bytes)
     imports = APIRouter(prefix="/v1/imports", tags=["imports"], route_class=small)
-    _add_imports(imports, entities, handlers)
+    _add_imports(imports, grouped)
     router = APIRouter()
     router.include_router(imports)
     router.include_router(cases)
@@ -57,22 +60,17 @@ def build_router(
     return router
 
 
-def _add_writes(router: APIRouter, entities: Entities, handlers: Handlers) -> None:
+def _add_writes(router: APIRouter, entities: Entities, grouped: Grouped[Wish]) -> None:
     @router.post("", status_code=201)
     async def report_case(request: Request, report: Report) -> Response:
         """Report a problem. 201 for a new case, 200 for one known or joined as a contact."""
-        return await _admitted(request, entities, handlers, report)
+        return await grouped.post(request, to_admit(report, _admitted))
 
     @router.post("/{case_id}/contacts", status_code=201)
     async def add_contact(request: Request, case_id: UUID, contact: Contact) -> Response:
         """One more contact of a case."""
 
-        async def work(unit: Unit) -> Answer:
-            done = await handlers.contact(unit, case_id, contact)
-            body = {**_summary(done), "contact_id": str(done.case.contacts[-1].id)}
-            return Answer(201, body, subject=done.case.subject)
-
-        return await run_once(request, entities, work)
+        return await grouped.post(request, to_hear(case_id, contact, _heard))
 
     @router.post("/{case_id}/commands")
     async def order(
@@ -85,30 +83,28 @@ def _add_writes(router: APIRouter, entities: Entities, handlers: Handlers) -> No
         if after is not None:
             await wait_until(entities, case_id, after)
 
-        async def work(unit: Unit) -> Answer:
-            done = await handlers.order(unit, case_id, command)
+        def answer(done: Done) -> Answer:
             return Answer(200, _ordered(done, command), subject=done.case.subject)
 
-        return await run_once(request, entities, work)
+        return await grouped.post(request, to_obey(case_id, command, answer))
 
 
-def _add_imports(router: APIRouter, entities: Entities, handlers: Handlers) -> None:
+def _add_imports(router: APIRouter, grouped: Grouped[Wish]) -> None:
     @router.post("", status_code=201)
     async def import_case(request: Request, order: Import) -> Response:
         """Bring in a case of another system. 201 for a new case, 200 for one known or joined."""
-        return await _admitted(request, entities, handlers, order)
+        return await grouped.post(request, to_admit(order, _admitted))
 
 
-async def _admitted(
-    request: Request, entities: Entities, handlers: Handlers, report: Report
-) -> Response:
-    async def work(unit: Unit) -> Answer:
-        done = await handlers.report(unit, report)
-        new = done.reason is Reason.OPENED
-        place = {"Location": f"/v1/cases/{done.case.id}"}
-        return Answer(201 if new else 200, _summary(done), place, done.case.subject)
+def _admitted(done: Done) -> Answer:
+    new = done.reason is Reason.OPENED
+    place = {"Location": f"/v1/cases/{done.case.id}"}
+    return Answer(201 if new else 200, _summary(done), place, done.case.subject)
 
-    return await run_once(request, entities, work)
+
+def _heard(done: Done) -> Answer:
+    body = {**_summary(done), "contact_id": str(done.case.contacts[-1].id)}
+    return Answer(201, body, subject=done.case.subject)
 
 
 def _add_evidence(

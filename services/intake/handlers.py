@@ -1,7 +1,7 @@
-"""Intake's work, one transaction each: admit reports, hear contacts, take files, obey commands.
+"""Intake's work: admit reports, hear contacts, take files, obey commands.
 
 Owns the steps; the core decides and `working` locks and writes. Reports by HTTP and by Kafka take
-the same way. Refusals become the kit's faults here.
+the same way, many in one transaction. Refusals become the kit's faults here.
 """
 
 from __future__ import annotations
@@ -17,20 +17,16 @@ from schemas.report import (
     FOREIGN_REPORTS,
     Actor,
     CaseAddress,
-    Contact,
     ContactReported,
     EvidenceRef,
     FactReported,
     Report,
     TransactionUpdated,
 )
-from schemas.topics import CASES
 from schemas.vocabulary import Role
 from services.intake import store
 from services.intake.core import facts
 from services.intake.core.arrive import News, arrive, at_impossible_time, spoke
-from services.intake.core.commands import Command, Merge
-from services.intake.core.decide import decide
 from services.intake.core.lifecycle import Arrival
 from services.intake.core.outcome import Outcome, Reason, Refused
 from services.intake.core.state import Case, Policy
@@ -59,27 +55,9 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """The handlers of HTTP requests."""
+    """The handlers of requests that have a transaction each."""
 
     desk: Desk
-
-    async def report(self, unit: Unit, report: Report) -> Done:
-        """Admit one report, or bring in a case of another system. Raises `Invalid`, `Refused`."""
-        work = await self.desk.begin(unit, reports=[report])
-        identity = self.desk.blind.identity(report.source, report.external_id)
-        # A report has no id of its own by HTTP; its identity is what triggers, once and for ever.
-        outcome = or_fault(work.admit(UUID(bytes=identity[:16], version=5), report))
-        return await _done(work, outcome)
-
-    async def contact(self, unit: Unit, case_id: UUID, contact: Contact) -> Done:
-        """One more contact of a case; without an instant it happens now."""
-        work = await self.desk.begin(unit, ids=[case_id])
-        case = known(work, case_id)
-        now = work.now(case)
-        occurred_at = contact.occurred_at or now
-        refused = at_impossible_time(occurred_at, "/occurred_at", now)
-        outcome = refused or arrive(case, spoke(contact, occurred_at), work.policies.of(case), now)
-        return await finish(work, case, or_fault(outcome))
 
     async def evidence(
         self, unit: Unit, case_id: UUID, upload: Upload, fact: str | None, by: Actor | None
@@ -96,18 +74,9 @@ class Handlers:
         by = by or Actor(role=Role.CUSTOMER, id=case.customer.id, name=case.customer.name)
         news = News(Arrival.EVIDENCE, Reason.EVIDENCE_ADDED, by=by, evidence=(file,))
         outcome = or_fault(arrive(case, news, work.policies.of(case), work.now(case)))
-        done = await finish(work, case, outcome)
+        finished = await finish(work, case, outcome)
         await self._keep(work, case, file, upload.content)
-        return done, file
-
-    async def order(self, unit: Unit, case_id: UUID, command: Command) -> Done:
-        """Decide a command under the case's lock; a merge also locks the case it names."""
-        into = [command.into] if isinstance(command, Merge) else []
-        work = await self.desk.begin(unit, ids=[case_id, *into])
-        case = known(work, case_id)
-        target = work.cases.get(into[0]) if into else None
-        outcome = decide(case, command, work.policies, work.now(case), target)
-        return await finish(work, case, or_fault(outcome))
+        return finished, file
 
     async def _keep(self, work: Working, case: Case, file: EvidenceRef, content: bytes) -> None:
         name = self.desk.blind.file(case.id, file.sha256)
@@ -118,14 +87,20 @@ class Handlers:
 
 async def finish(work: Working, before: Case, outcome: Outcome) -> Done:
     """Write what a request led to for one case."""
-    entity = work.unit.entities[before.id]
-    # Unique: a case's position moves with every trigger that leads to an event.
-    work.take(uuid5(before.id, f"http:{entity.position(CASES)}"), outcome)
-    return await _done(work, outcome)
-
-
-async def _done(work: Working, outcome: Outcome) -> Done:
+    finished = take(work, before, outcome)
     await work.write()
+    return finished
+
+
+def take(work: Working, before: Case, outcome: Outcome) -> Done:
+    """Have what a request led to for one case written with the rest."""
+    # Unique: a case's position moves with every trigger that leads to an event.
+    work.take(uuid5(before.id, f"http:{work.reached(before.id)}"), outcome)
+    return done(work, outcome)
+
+
+def done(work: Working, outcome: Outcome) -> Done:
+    """What a request led to, whose outcome was taken."""
     case = outcome.case
     return Done(
         outcome.reason,

@@ -4,33 +4,29 @@
 -- Wait for whoever admits a report with the same identity or matter. Keys sorted in the client.
 SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key
 
--- name: identities
--- The cases that these identities belong to.
-SELECT identity, case_id FROM case_identity WHERE identity = ANY($1::bytea[])
-
--- name: matters
--- Cases about the same customer and transaction that are not over, and may take a contact.
+-- name: known
+-- The cases that these identities belong to, and the cases about the same customer and transaction
+-- that are not over, and may take a contact.
+SELECT identity AS key, case_id FROM case_identity WHERE identity = ANY($1::bytea[])
+UNION ALL
 SELECT k.key, k.case_id FROM case_key k JOIN case_line l USING (case_id)
-WHERE k.key = ANY($1::bytea[]) AND l.status NOT IN ('closed', 'withdrawn', 'merged')
+WHERE k.key = ANY($2::bytea[]) AND l.status NOT IN ('closed', 'withdrawn', 'merged')
 
--- name: add_identities
--- Identities of reports that were admitted. A conflict is a defect: the lock was not held.
-INSERT INTO case_identity (identity, case_id) SELECT * FROM unnest($1::bytea[], $2::uuid[])
-
--- name: save_lines
--- The lines of cases that changed.
+-- name: save
+-- What lies beside cases that changed, at once: identities of reports that were admitted (a conflict
+-- is a defect: the lock was not held), by what cases are found (keys once given stay), their lines.
+WITH admitted AS (
+    INSERT INTO case_identity (identity, case_id) SELECT * FROM unnest($1::bytea[], $2::uuid[])),
+found_by AS (
+    INSERT INTO case_key (key, opened_at, case_id)
+    SELECT * FROM unnest($3::bytea[], $4::timestamptz[], $5::uuid[]) ON CONFLICT DO NOTHING)
 INSERT INTO case_line
     (case_id, status, episode, category, severity, lane, opened_at, started_at)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::text[], $6::text[],
-    $7::timestamptz[], $8::timestamptz[])
+SELECT * FROM unnest($6::uuid[], $7::text[], $8::int[], $9::text[], $10::text[], $11::text[],
+    $12::timestamptz[], $13::timestamptz[])
 ON CONFLICT (case_id) DO UPDATE SET status = excluded.status, episode = excluded.episode,
     category = excluded.category, severity = excluded.severity, lane = excluded.lane,
     started_at = excluded.started_at
-
--- name: add_keys
--- By what cases are found; keys once given stay.
-INSERT INTO case_key (key, opened_at, case_id)
-SELECT * FROM unnest($1::bytea[], $2::timestamptz[], $3::uuid[]) ON CONFLICT DO NOTHING
 
 -- name: add_file
 -- A sealed file. The same file again changes nothing.

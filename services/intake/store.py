@@ -5,6 +5,7 @@ Owns the tables of `migrations/` and every blind key. Decides nothing; every sta
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -94,32 +95,38 @@ async def advise(session: Session, keys: Iterable[bytes]) -> None:
         await session.fetch(QUERIES["advise"], numbers)
 
 
-async def identities(session: Session, keys: Iterable[bytes]) -> dict[bytes, UUID]:
-    """The cases that identities belong to."""
-    rows = await session.fetch(QUERIES["identities"], sorted(set(keys)))
-    return {row["identity"]: row["case_id"] for row in rows}
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The cases that are known by identity, and by matter those that are not over."""
+
+    identities: dict[bytes, UUID]
+    matters: dict[bytes, list[UUID]]
 
 
-async def matters(session: Session, keys: Iterable[bytes]) -> list[tuple[bytes, UUID]]:
-    """The cases that are not over, by matter."""
-    rows = await session.fetch(QUERIES["matters"], sorted(set(keys)))
-    return [(row["key"], row["case_id"]) for row in rows]
+async def known(session: Session, identities: Iterable[bytes], matters: Iterable[bytes]) -> Known:
+    """The cases behind some identities and matters."""
+    wanted, near = set(identities), set(matters)
+    found = Known({}, defaultdict(list))
+    if wanted or near:
+        for row in await session.fetch(QUERIES["known"], sorted(wanted), sorted(near)):
+            if row["key"] in near:
+                found.matters[row["key"]].append(row["case_id"])
+            else:
+                found.identities[row["key"]] = row["case_id"]
+    return found
 
 
-async def add_identities(session: Session, new: Mapping[bytes, UUID]) -> None:
-    """Remember to which case reports belong."""
-    if new:
-        await session.execute(QUERIES["add_identities"], list(new), list(new.values()))
-
-
-async def save(session: Session, cases: Sequence[Case], blind: Blind) -> None:
-    """Write the lines and keys of cases that changed, sorted so that writers do not deadlock."""
+async def save(
+    session: Session, cases: Sequence[Case], admitted: Mapping[bytes, UUID], blind: Blind
+) -> None:
+    """Write what lies beside cases that changed, sorted so that writers do not deadlock."""
     if not cases:
         return
     ordered = sorted(cases, key=lambda case: case.id)
-    await session.execute(QUERIES["save_lines"], *_columns([_line(case) for case in ordered]))
+    identities = _columns(sorted(admitted.items())) if admitted else [[], []]
     keys = sorted((key, case.opened_at, case.id) for case in ordered for key in blind.keys(case))
-    await session.execute(QUERIES["add_keys"], *_columns(keys))
+    lines = _columns([_line(case) for case in ordered])
+    await session.execute(QUERIES["save"], *identities, *_columns(keys), *lines)
 
 
 def _line(case: Case) -> tuple[Any, ...]:

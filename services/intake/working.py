@@ -6,7 +6,7 @@ Owns the order of locks: advisory ones first (identities and matters, sorted), t
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,6 +38,7 @@ class Working:
     _told: list[tuple[UUID, Outcome]] = field(default_factory=list)
     _admitted: dict[bytes, UUID] = field(default_factory=dict)
     _left: set[UUID] = field(default_factory=set)
+    _to_come: Counter[UUID] = field(default_factory=Counter)
 
     def now(self, case: Case | None = None) -> datetime:
         """Domain time; for a case never before its last instant."""
@@ -83,12 +84,18 @@ class Working:
             self._left.add(before.id)
         if outcome.events:
             self._told.append((trigger, outcome))
+            self._to_come[outcome.case.id] += len(outcome.events)
         if outcome.opened is not None:
             self.take(trigger, outcome.opened)
 
+    def reached(self, case_id: UUID) -> int:
+        """Where a case's stream will stand once all that was taken so far is written."""
+        entity = self.unit.entities.get(case_id)
+        return (entity.position(CASES) if entity else 0) + self._to_come[case_id]
+
     def position(self, case: Case) -> str:
-        """Where the case's stream stands, once written."""
-        return f"{CASES}:{self.unit.entities[case.id].position(CASES)}"
+        """The same, as callers name it."""
+        return f"{CASES}:{self.reached(case.id)}"
 
     async def write(self) -> None:
         """Apply every outcome in order, then write what lies beside the cases set-based."""
@@ -98,10 +105,11 @@ class Working:
             events = tuple((CASES, event) for event in outcome.events)
             decision = Decision(outcome.case.to_bytes(), events, subject=outcome.case.subject)
             self.unit.apply(self.unit.entities[outcome.case.id], decision, trigger)
-        await store.add_identities(self.unit.conn, self._admitted)
-        await store.save(self.unit.conn, [self.cases[id_] for id_ in changed], self.blind)
+        cases = [self.cases[id_] for id_ in changed]
+        await store.save(self.unit.conn, cases, self._admitted, self.blind)
         await incident_store.leave(self.unit.conn, self._left, self.now())
         self._told.clear()
+        self._to_come.clear()
         self._admitted.clear()
         self._left.clear()
 
@@ -136,16 +144,12 @@ class Desk:
             for address in addresses
             if address.case_id is None
         ]
-        found = await store.identities(unit.conn, [*own, *named]) if own or named else {}
-        near = await store.matters(unit.conn, matter_keys) if matter_keys else []
+        found = await store.known(unit.conn, [*own, *named], matter_keys)
         direct = [address.case_id for address in addresses if address.case_id is not None]
-        wanted = {*ids, *direct, *found.values(), *(case_id for _, case_id in near)}
-        cases = await _locked(unit, wanted)
-        matters: dict[bytes, list[UUID]] = defaultdict(list)
-        for key, case_id in near:
-            matters[key].append(case_id)
+        near = [case_id for about in found.matters.values() for case_id in about]
+        cases = await _locked(unit, {*ids, *direct, *found.identities.values(), *near})
         policies = await self.book.covering(unit.conn, cases.values())
-        return Working(unit, self.blind, policies, cases, found, matters)
+        return Working(unit, self.blind, policies, cases, found.identities, found.matters)
 
 
 async def _locked(unit: Unit, wanted: set[UUID]) -> dict[UUID, Case]:

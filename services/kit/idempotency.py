@@ -10,23 +10,26 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
+from pydantic_core import to_json
 
 from services.kit.faults import Invalid
 from services.kit.http import problem
+from services.kit.sealing import Sealer
 from services.kit.unit import QUERIES, Entities, Unit
 
-_TRIES = 5
-_ROLLED_BACK = (
+TRIES = 5
+ROLLED_BACK: tuple[type[Exception], ...] = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
 )
+"""What a transaction may meet though nothing is wrong with it: it is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,67 +42,87 @@ class Answer:
     subject: UUID | None = None
 
 
+class Asked(NamedTuple):
+    """A POST, as far as its repetition goes."""
+
+    scope: str
+    key: str | None
+    digest: bytes
+
+    @property
+    def bound_to(self) -> bytes:
+        """What the stored answer is bound to."""
+        return f"{self.scope}\0{self.key}".encode()
+
+
+async def read_asked(request: Request) -> Asked:
+    """What tells a request from another. Raises `Invalid` for a key that is none."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not 1 <= len(key) <= 255:
+        raise Invalid("/Idempotency-Key", "must have 1 to 255 characters")
+    digest = sha256(request.method.encode() + b"\0" + await request.body()).digest()
+    return Asked(request.url.path, key, digest)
+
+
 async def run_once(
     request: Request, entities: Entities, work: Callable[[Unit], Awaitable[Answer]]
 ) -> Response:
     """Do the work of a POST in one transaction, once per `Idempotency-Key`."""
-    key = request.headers.get("idempotency-key")
-    if key is not None and not 1 <= len(key) <= 255:
-        raise Invalid("/Idempotency-Key", "must have 1 to 255 characters")
-    scope = request.url.path
-    digest = sha256(request.method.encode() + b"\0" + await request.body()).digest()
-    for left in reversed(range(_TRIES)):
+    asked = await read_asked(request)
+    for left in reversed(range(TRIES)):
         try:
             async with entities.transaction() as unit:
-                return await _in(unit, scope, key, digest, work)
-        except _ROLLED_BACK:
+                return await _in(unit, asked, work)
+        except ROLLED_BACK:
             if not left:
                 raise
     raise AssertionError("unreachable")
 
 
-async def _in(
-    unit: Unit,
-    scope: str,
-    key: str | None,
-    digest: bytes,
-    work: Callable[[Unit], Awaitable[Answer]],
-) -> Response:
-    if key is None:
-        return _response(await work(unit))
-    if await unit.conn.fetchrow(QUERIES["claim_key"], scope, key, digest) is None:
-        return await _replay(unit, scope, key, digest)
+async def _in(unit: Unit, asked: Asked, work: Callable[[Unit], Awaitable[Answer]]) -> Response:
+    if asked.key is None:
+        return respond(await work(unit))
+    if await unit.conn.fetchrow(QUERIES["claim_key"], *asked) is None:
+        row = await unit.conn.fetchrow(QUERIES["recall"], asked.scope, asked.key)
+        if row is not None and row["subject"] is not None:
+            await unit.sealer.load([row["subject"]])
+        return replay(asked, row, unit.sealer)
     answer = await work(unit)
-    plaintext = json.dumps({"body": answer.body, "headers": dict(answer.headers)}, default=str)
-    bound_to = f"{scope}\0{key}".encode()
+    if answer.subject is not None:
+        await unit.sealer.load([answer.subject], create=True)
+    blob = to_rest(asked, answer, unit.sealer)
+    settled = (asked.scope, asked.key, answer.subject, answer.status, blob)
+    await unit.conn.execute(QUERIES["settle_key"], *settled)
+    return respond(answer)
+
+
+def to_rest(asked: Asked, answer: Answer, sealer: Sealer) -> bytes | None:
+    """The answer as it rests, sealed; its subject's key must have been loaded."""
+    plaintext = to_json({"body": answer.body, "headers": answer.headers})
     if answer.subject is None:
-        blob: bytes | None = unit.sealer.seal_raw(plaintext.encode(), bound_to)
-    else:
-        blob = await unit.sealer.seal_bytes(answer.subject, plaintext.encode(), bound_to)
-    await unit.conn.execute(QUERIES["settle_key"], scope, key, answer.subject, answer.status, blob)
-    return _response(answer)
+        return sealer.seal_raw(plaintext, asked.bound_to)
+    return sealer.seal(answer.subject, plaintext, asked.bound_to)
 
 
-async def _replay(unit: Unit, scope: str, key: str, digest: bytes) -> Response:
-    row = await unit.conn.fetchrow(QUERIES["recall"], scope, key)
-    if row is None or row["request_hash"] != digest:
+def replay(asked: Asked, row: Mapping[str, Any] | None, sealer: Sealer) -> Response:
+    """The answer once given under the same key; its subject's key must have been loaded."""
+    if row is None or row["request_hash"] != asked.digest:
         return problem(
             422, "idempotency-key-reused", "The Idempotency-Key was used for another request",
             errors=[{"pointer": "/Idempotency-Key", "detail": "use a new key for a new request"}],
         )  # fmt: skip
-    bound_to = f"{scope}\0{key}".encode()
-    subject: UUID | None = row["subject"]
+    subject, blob = row["subject"], row["answer"]
     if subject is None:
-        plaintext: bytes | None = unit.sealer.open_raw(row["answer"], bound_to)
+        plaintext: bytes | None = sealer.open_raw(blob, asked.bound_to)
     else:
-        plaintext = await unit.sealer.open_bytes(subject, row["answer"], bound_to)
+        plaintext = None if blob is None else sealer.open(subject, blob, asked.bound_to)
     if plaintext is None:
         return problem(410, "erased", "The subject of this answer was erased")
     stored = json.loads(plaintext)
     return JSONResponse(stored["body"], row["status"], stored["headers"])
 
 
-def _response(answer: Answer) -> Response:
-    return JSONResponse(
-        json.loads(json.dumps(answer.body, default=str)), answer.status, dict(answer.headers)
-    )
+def respond(answer: Answer) -> Response:
+    """The answer, as it is sent."""
+    content = to_json(answer.body)
+    return Response(content, answer.status, dict(answer.headers), "application/json")

@@ -282,3 +282,19 @@ UPDATE idempotency SET subject = $3, status = $4, answer = $5 WHERE scope = $1 A
 -- name: recall
 -- The answer stored under an idempotency key.
 SELECT request_hash, subject, status, answer FROM idempotency WHERE scope = $1 AND key = $2
+
+-- name: recall_all
+-- The answers stored under some idempotency keys.
+SELECT i.scope, i.key, i.request_hash, i.subject, i.status, i.answer
+FROM unnest($1::text[], $2::text[]) AS u(scope, key) JOIN idempotency i USING (scope, key)
+
+-- name: store_answers
+-- The answers of a group, with their keys, sorted in the client. Waits for whoever stores one of them
+-- at the same time; answers the keys that were new.
+INSERT INTO idempotency (scope, key, request_hash, subject, status, answer)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[], $5::int[], $6::bytea[])
+ON CONFLICT DO NOTHING RETURNING key
+
+-- name: wait_briefly
+-- Wait for no lock longer than this, until the transaction ends.
+SELECT set_config('lock_timeout', $1, true)

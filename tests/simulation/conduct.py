@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from fastapi import Request
+from fastapi import Request, Response
 
 from schemas.report import Contact, Report
 from schemas.topics import ACTIONS_ANSWERED, REPORTS
@@ -20,8 +20,10 @@ from services.escalation.core.commands import COMMAND as LADDER_COMMAND
 from services.intake.core.commands import COMMAND as CASE_COMMAND
 from services.intake.handlers import Done
 from services.intake.store import Blind
+from services.intake.wishes import Wish, Wishes, to_admit, to_hear, to_obey
 from services.kit.faults import Invalid, NotFound, Refused
-from services.kit.idempotency import Answer, run_once
+from services.kit.grouped import Ask, Grouped
+from services.kit.idempotency import Answer, read_asked, run_once
 from services.kit.unit import Unit
 from tests.simulation import inputs
 from tests.simulation.inputs import AGENT, SOURCE, Input
@@ -30,6 +32,7 @@ from tests.simulation.world import World
 
 _TRIES: Final = 60
 Work = Callable[[Replica, Unit], Awaitable[Answer]]
+Post = Callable[[Request, Replica], Awaitable[Response]]
 
 
 @dataclass
@@ -101,10 +104,8 @@ class Conduct:
             await self._say(REPORTS, "case.reported", body, each.case, name)
             return
 
-        async def work(replica: Replica, unit: Unit) -> Answer:
-            return _answer(await replica.parts.report(unit, Report.model_validate(body)))
-
-        await self._request("intake", "/v1/cases", work)
+        wish = to_admit(Report.model_validate(body), _answer)
+        await self._request("intake", "/v1/cases", _granting(wish))
 
     async def _tell(self, each: Input) -> None:
         """A contact or facts, by either road."""
@@ -119,22 +120,15 @@ class Conduct:
             await self._say(REPORTS, kind, {"case": address, **more}, each.case, name)
             return
         case_id = await self.case_of(each.case)
-
-        async def work(replica: Replica, unit: Unit) -> Answer:
-            said = Contact.model_validate(contact)
-            return _answer(await replica.parts.contact(unit, case_id, said))
-
-        await self._request("intake", f"/v1/cases/{case_id}/contacts", work)
+        wish = to_hear(case_id, Contact.model_validate(contact), _answer)
+        await self._request("intake", f"/v1/cases/{case_id}/contacts", _granting(wish))
 
     async def _order_case(self, each: Input) -> None:
         case_id = await self.case_of(each.case)
         fields = {"by": AGENT, **inputs.CASE_COMMANDS[each.name]}
         command = CASE_COMMAND.validate_python({"command": each.name, **fields})
-
-        async def work(replica: Replica, unit: Unit) -> Answer:
-            return _answer(await replica.parts.order(unit, case_id, command))
-
-        await self._request("intake", f"/v1/cases/{case_id}/commands", work)
+        wish = to_obey(case_id, command, _answer)
+        await self._request("intake", f"/v1/cases/{case_id}/commands", _granting(wish))
 
     async def _order_ladder(self, each: Input) -> None:
         case_id = await self.case_of(each.case)
@@ -146,7 +140,7 @@ class Conduct:
             body = {"case": str(case_id), "position": view["position"]}
             return Answer(200, body, subject=entity.subject)
 
-        await self._request("escalation", f"/v1/ladders/{case_id}/commands", work)
+        await self._request("escalation", f"/v1/ladders/{case_id}/commands", _working(work))
 
     async def _answer(self, each: Input) -> None:
         """Another backend answers the newest action of a case, if there is one."""
@@ -178,7 +172,7 @@ class Conduct:
             await self.world.drain()
         raise AssertionError(f"case {case} was reported and is not known")
 
-    async def _request(self, service: str, path: str, work: Work) -> None:
+    async def _request(self, service: str, path: str, post: Post) -> None:
         """Try until the service answers, as clients do, under one `Idempotency-Key`."""
         key = f"key-{self._number}"
         for _ in range(_TRIES):
@@ -186,9 +180,7 @@ class Conduct:
             answered: list[Any] = []
 
             async def ask(replica: Replica = replica, answered: list[Any] = answered) -> None:
-                answered.append(
-                    await run_once(_post(path, key), replica.entities, lambda u: work(replica, u))
-                )
+                answered.append(await post(_post(path, key), replica))
 
             try:
                 await self.world.attempt(replica, ask)
@@ -202,6 +194,26 @@ class Conduct:
                 return
             await self.world.turn()
         raise AssertionError(f"{path} was never answered")
+
+
+def _working(work: Work) -> Post:
+    """A request with a transaction of its own."""
+    return lambda request, replica: run_once(
+        request, replica.entities, lambda unit: work(replica, unit)
+    )
+
+
+def _granting(wish: Wish) -> Post:
+    """A request that may share a transaction: alone here, since one step follows another."""
+
+    async def post(request: Request, replica: Replica) -> Response:
+        grouped = Grouped(replica.entities, Wishes(replica.parts.desk))
+        (answer,) = await grouped.carry_out([Ask(await read_asked(request), wish)])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return post
 
 
 def _answer(done: Done) -> Answer:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.intake.working import Working
-from services.kit import batch, foreign, gap, idempotency
+from services.kit import batch, foreign, gap, grouped, idempotency
 from services.kit.consumer import Consumer
 from services.kit.entities import Position
 from services.kit.gap import Verdict
@@ -68,10 +68,15 @@ def without_seeing_foreign_messages(patch: Patch) -> None:
 def without_idempotency_keys(patch: Patch) -> None:
     """A request that comes again is done again."""
 
-    async def do(unit: Unit, _: str, key: Any, digest: bytes, work: Any) -> Any:
-        return idempotency._response(await work(unit))
+    async def do(unit: Unit, _: Any, work: Any) -> Any:
+        return idempotency.respond(await work(unit))
+
+    async def nothing(*_: Any) -> dict[Any, Any]:
+        return {}
 
     patch.setattr(idempotency, "_in", do)
+    patch.setattr(grouped, "_known", nothing)
+    patch.setattr(grouped, "_remember", nothing)
 
 
 def with_a_relay_that_forgets(patch: Patch) -> None:

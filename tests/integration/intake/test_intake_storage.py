@@ -133,7 +133,7 @@ async def test_every_statement_fits_the_schema(intake: Intake) -> None:
 @pytest.mark.parametrize(
     ("statement", "arguments"),
     [
-        ("matters", ([b"k" * 32],)),
+        ("known", ([b"k" * 32], [b"m" * 32])),
         ("search_by_key", (b"k" * 32, TEN, UUID(int=0), [b"o" * 32], None, None, 51)),
         ("search_by_status", ("open", TEN, UUID(int=0), None, 51)),
         ("search", (TEN, UUID(int=0), None, 51)),

@@ -9,7 +9,7 @@ from uuid import UUID
 from services.kit import sealing
 from services.kit.unit import QUERIES as Q
 from tests.simulation.store.kit_statements import clock_columns, waking
-from tests.simulation.store.memory import Answer, MemoryStore, Row, does
+from tests.simulation.store.memory import Answer, MemoryStore, Row, columns, does
 
 KEY_TABLES: dict[str, list[tuple[str, ...]]] = {"subject_key": [("subject",)]}
 
@@ -108,6 +108,18 @@ def settle_key(
 def recall(s: MemoryStore, scope: str, key: str) -> Answer:
     row = s.idempotency.get((scope, key))
     return [row] if row else []
+
+
+@does(Q["recall_all"])
+def recall_all(s: MemoryStore, scopes: list[str], keys: list[str]) -> Answer:
+    found = (s.idempotency.get(place) for place in zip(scopes, keys, strict=True))
+    return [row for row in found if row]
+
+
+@does(Q["store_answers"])
+def store_answers(s: MemoryStore, *arrays: list[Any]) -> Answer:
+    rows = columns("scope key request_hash subject status answer", arrays)
+    return [{"key": r["key"]} for r in rows if s.idempotency.insert_new({**r, "at": s.now})]
 
 
 def load_keys(s: MemoryStore, subjects: list[UUID], service: str) -> list[Row]:

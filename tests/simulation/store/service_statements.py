@@ -33,37 +33,27 @@ def hold(s: MemoryStore, keys: list[Any]) -> Answer:
     return [{} for _ in keys]
 
 
-@does(I["identities"])
-def identities(s: MemoryStore, keys: list[bytes]) -> Answer:
-    return [s.case_identity[key] for key in keys if key in s.case_identity.rows]
-
-
-@does(I["matters"])
-def matters(s: MemoryStore, keys: list[bytes]) -> Iterator[Row]:
+@does(I["known"])
+def known(s: MemoryStore, identities: list[bytes], matters: list[bytes]) -> Iterator[Row]:
+    for key in identities:
+        if key in s.case_identity.rows:
+            yield {"key": key, "case_id": s.case_identity[key]["case_id"]}
     for row in s.case_key:
-        if row["key"] in keys and s.case_line[row["case_id"]]["status"] not in _OVER:
+        if row["key"] in matters and s.case_line[row["case_id"]]["status"] not in _OVER:
             yield {"key": row["key"], "case_id": row["case_id"]}
 
 
-@does(I["add_identities"])
-def add_identities(s: MemoryStore, *arrays: list[Any]) -> Answer:
-    for row in columns("identity case_id", arrays):
+@does(I["save"])
+def save(s: MemoryStore, *arrays: list[Any]) -> Answer:
+    for row in columns("identity case_id", arrays[:2]):
         s.case_identity.insert(row)
-    return len(arrays[0])
-
-
-@does(I["save_lines"])
-def save_lines(s: MemoryStore, *arrays: list[Any]) -> Answer:
-    for row in columns(_LINE, arrays):
+    for row in columns("key opened_at case_id", arrays[2:5]):
+        s.case_key.insert_new(row)
+    for row in columns(_LINE, arrays[5:]):
         if not s.case_line.insert_new(row):
             del row["lane"], row["opened_at"]
             s.case_line.change(row["case_id"], **row)
-    return len(arrays[0])
-
-
-@does(I["add_keys"])
-def add_keys(s: MemoryStore, *arrays: list[Any]) -> Answer:
-    return sum(s.case_key.insert_new(row) for row in columns("key opened_at case_id", arrays))
+    return len(arrays[5])
 
 
 @does(I["leave_incidents"])
