@@ -17,8 +17,8 @@ from msgspec import Struct
 
 from schemas.pack_clocks import Budget, EndRule, Roll
 from services.escalation.core.calendar import BusinessTime
-from services.escalation.core.clock import Clock, Due, Pause, due, thresholds
-from services.escalation.core.policy import Policy, clock_spec, spent_at
+from services.escalation.core.clock import Clock, Due, Pause, due, offset_from, thresholds
+from services.escalation.core.policy import Policy, clock_spec, share_of, spent_at
 from services.escalation.core.records import ClockRecord, OfferState, PauseRecord
 from services.escalation.core.state import LadderState
 
@@ -128,18 +128,28 @@ class _Derived(NamedTuple):
 # One decision asks for the same instants several times, and so does the next one of the case.
 @lru_cache(maxsize=8192)
 def _derived(ledger: _Ledger) -> _Derived:
-    warns = thresholds(_clock(ledger), ledger.time) if ledger.percents else ()
-    at = _undisturbed(ledger)
-    found = due(_clock(ledger), ledger.time) if at is None else Due(at, at, False, None)
-    return _Derived(found, warns)
+    return _undisturbed(ledger) or _worked_out(ledger)
 
 
-def _undisturbed(ledger: _Ledger) -> datetime | None:
-    """The short way to the due instant of a clock that has only a start and a budget."""
+def _worked_out(ledger: _Ledger) -> _Derived:
+    clock = _clock(ledger)
+    return _Derived(due(clock, ledger.time), thresholds(clock, ledger.time))
+
+
+def _undisturbed(ledger: _Ledger) -> _Derived | None:
+    """The short way for a clock that has only a start and a budget; None where it is another."""
     if ledger.pauses or ledger.consumed or ledger.end != "same_time" or ledger.roll != "none":
         return None
     at = spent_at(ledger.time, ledger.budget, ledger.started_at)
-    return None if ledger.time.is_provisional(at) else at
+    if ledger.time.is_provisional(at):
+        return None
+    warns = []
+    for percent in ledger.percents:
+        share = share_of(ledger.budget, percent)
+        if share is None:
+            return None
+        warns.append((percent, offset_from(ledger.started_at, share, ledger.time)))
+    return _Derived(Due(at, at, provisional=False, earliest=None), tuple(warns))
 
 
 def _clock(ledger: _Ledger) -> Clock:

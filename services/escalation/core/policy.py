@@ -160,6 +160,13 @@ def clock_budget(budget: Budget) -> ClockBudget:
 
 
 @lru_cache(maxsize=4096)
+def share_of(budget: Budget, percent: int) -> ClockBudget | None:
+    """A part of a budget of time; None of one that counts dates, whose length nobody knows yet."""
+    whole = clock_budget(budget)
+    return ClockBudget(whole.unit, whole.time * percent / 100) if whole.is_time else None
+
+
+@lru_cache(maxsize=4096)
 def budget_text(budget: Budget) -> tuple[str, str]:
     """How much, in ISO 8601, and of which unit."""
     granted = clock_budget(budget)

@@ -58,12 +58,8 @@ def rolled(spec: ClockSpec, time: BusinessTime, strict: datetime) -> datetime:
 
 def offset_from(at: datetime, by: Budget, time: BusinessTime) -> datetime:
     """The instant a signed budget away, in UTC, as a rung that fires before or after one."""
-    return to_utc(_moved(at, by, time))
-
-
-def _moved(at: datetime, by: Budget, time: BusinessTime) -> datetime:
     if by.unit is Unit.BUSINESS:
-        return time.add(at, by.time)
+        return time.add_in_utc(at, by.time)
     if by.unit is Unit.ELAPSED:
         return WallClock().add(at, by.time)
-    return counted(at, by, time)
+    return to_utc(counted(at, by, time))
