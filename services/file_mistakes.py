@@ -39,6 +39,12 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     "side": "side: operator",
 }
 """What to write where a key is missing."""
+FILLERS: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("amount", "collapse_window", "stale_grace", "cap"), "PT15M"),
+    **{key: {} for key in ("title", "why", "wording")},
+    "version": "",
+}
+"""Stand-ins for what is missing or wrong, where they lead to no mistake of their own."""
 
 
 def mistakes_of(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from schemas.pack import Pack
 from schemas.pack_checks import PackProblem, Place, cross_check
 from schemas.pack_regimes import regime_problems
-from services.file_mistakes import mistakes_of, steps_of
+from services.file_mistakes import FILLERS, mistakes_of, steps_of
 from services.pack_parts import whole
 from services.yaml_files import Document, InvalidFileError, read_yaml
 
@@ -47,7 +47,7 @@ def load_pack(path: Path, also: Sequence[Check] = ()) -> LoadedPack:
     if pack is not None:
         told = {mistake.place for mistake in mistakes}
         for check in (cross_check, regime_problems, *also):
-            mistakes += [mistake for mistake in check(pack) if mistake.place not in told]
+            mistakes += [mistake for mistake in check(pack) if not _is_told(mistake, told)]
     if pack is None or mistakes:
         raise document.error(mistakes)
     return pinned(pack)
@@ -109,18 +109,38 @@ def _read(document: Document) -> tuple[Pack | None, list[PackProblem]]:
 
 
 def _left_without(plain: Mapping[str, Any], places: Iterable[Place]) -> Pack | None:
-    """The pack without these keys, so that its other mistakes are found too; None if it is none."""
+    """The pack with these mistakes out of the way, so that its others are found too; or None.
+
+    Keys are dropped. What cannot be missing is filled in, with a value that says nothing new.
+    """
     rest = copy.deepcopy(dict(plain))
-    for place in places:
-        at: Any = rest
-        for step in place[:-1]:
-            at = at[step] if step in steps_of(at) else None
-        if isinstance(at, dict) and place:
-            at.pop(place[-1], None)
+    try:
+        for place in places:
+            _amend(rest, place)
+        return Pack.model_validate(rest)
+    except ValidationError as error:
+        for found in error.errors():
+            if found["type"] == "missing":
+                _amend(rest, found["loc"])
     try:
         return Pack.model_validate(rest)
     except ValidationError:
         return None
+
+
+def _amend(plain: dict[str, Any], place: Place) -> None:
+    at: Any = plain
+    for step in place[:-1]:
+        at = at[step] if step in steps_of(at) else None
+    if isinstance(at, dict) and place:
+        at.pop(place[-1], None)
+        if place[-1] in FILLERS:
+            at[place[-1]] = FILLERS[str(place[-1])]
+
+
+def _is_told(mistake: PackProblem, told: Collection[Place]) -> bool:
+    """Whether it stands at, or inside, a place that something was said of already."""
+    return any(mistake.place[: len(place)] == place for place in told)
 
 
 def _holiday_files(plain: Mapping[str, Any], folder: Path) -> dict[str, Any]:
