@@ -94,8 +94,7 @@ def start_action_clock(turn: Turn, name: str, budget: Budget) -> ClockRecord:
         started_by=turn.cause,
         budget=budget,
     )
-    begin(turn, record)
-    return record
+    return begin(turn, record)
 
 
 def start_promise(turn: Turn, promise: UUID, by_when: datetime) -> None:
@@ -136,13 +135,13 @@ def restart(turn: Turn, old: ClockRecord, at: datetime) -> None:
     begin(turn, fresh)
 
 
-def begin(turn: Turn, record: ClockRecord) -> None:
-    """Begins a run of a clock, and says so."""
-    # Runs are numbered over all episodes, so that a number names one run of the case.
+def begin(turn: Turn, record: ClockRecord) -> ClockRecord:
+    """Begins a run of a clock, numbered over all episodes of the case, and says so."""
     record.cycle = max((run.cycle for run in _runs(turn, record.name)), default=0) + 1
     turn.state.clocks.append(record)
     _drop_oldest(turn, record.name)
     tell_run(turn, record)
+    return record
 
 
 def tell_run(turn: Turn, record: ClockRecord) -> None:
