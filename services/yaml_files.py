@@ -22,15 +22,22 @@ _TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
 _LARGEST: Final = 4_000_000
 _MOST_PLACES: Final = 500_000
 _DEEPEST: Final = 60
+_LONGEST_LINE: Final = 800
 _UNREADABLE: Final = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError)
 """What PyYAML raises beside its own errors on values such as `!!int x` or `!!float [a]`."""
+
+
+def _readable(line: str) -> str:
+    """One line that a person reads, whatever the names are that it quotes."""
+    line = "".join(sign if sign.isprintable() else " " for sign in line)
+    return line if len(line) <= _LONGEST_LINE else line[: _LONGEST_LINE - 3] + "..."
 
 
 class InvalidFileError(ValueError):
     """A file that people wrote cannot be used; every line is `file:line: what is wrong`."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        self.lines = tuple(lines)
+        self.lines = tuple(map(_readable, lines))
         super().__init__("\n".join(self.lines))
 
 

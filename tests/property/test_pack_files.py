@@ -20,7 +20,7 @@ from tests.support.broken_packs import SOUND
 SHIPPED = (DEFAULT_PACK / "pack.yaml").read_bytes()
 SMALL = SOUND.read_bytes()
 PLAIN: Any = yaml.safe_load(SMALL)
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FUZZ = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def read(content: bytes) -> list[str]:
