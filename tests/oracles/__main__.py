@@ -1,11 +1,21 @@
 """`python -m tests.oracles FILE.json`: prints each mismatch, a count per kind, and the totals."""
 
+import json
 import sys
 from collections import Counter
 from pathlib import Path
 
+from tests.oracles import statutory
 from tests.oracles.runner import Result, Verdict, run
-from tests.oracles.vector import read
+from tests.oracles.vector import vectors_of
+
+
+def judged(path: Path) -> list[Result]:
+    """The verdict on every vector of a file, whichever of the two schemas it has."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(document, list):
+        return run(vectors_of(document))
+    return statutory.run(document)
 
 
 def report(results: list[Result]) -> list[str]:
@@ -37,7 +47,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         print("usage: python -m tests.oracles FILE.json", file=sys.stderr)
         return 2
-    results = run(read(Path(arguments[0])))
+    results = judged(Path(arguments[0]))
     print("\n".join(report(results)))
     return int(any(each.verdict is Verdict.FAILED for each in results))
 

@@ -55,7 +55,12 @@ def business_time(plain: Mapping[str, Any]) -> BusinessTime:
 
 def read(path: Path) -> list[Vector]:
     """All vectors of a file."""
-    return [_vector(plain) for plain in json.loads(path.read_text(encoding="utf-8"))]
+    return vectors_of(json.loads(path.read_text(encoding="utf-8")))
+
+
+def vectors_of(document: list[Mapping[str, Any]]) -> list[Vector]:
+    """All vectors of a file that was read."""
+    return [_vector(plain) for plain in document]
 
 
 def _vector(plain: Mapping[str, Any]) -> Vector:

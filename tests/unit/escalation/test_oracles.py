@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.oracles import statutory
 from tests.oracles.__main__ import main
 from tests.oracles.runner import NO_COUNTERPART, Verdict, run
 from tests.oracles.vector import agrees, read
 
-VECTORS = Path(__file__).parents[2] / "oracles" / "data" / "business_time.json"
+DATA = Path(__file__).parents[2] / "oracles" / "data"
+VECTORS = DATA / "business_time.json"
+STATUTES = DATA / "regulatory.json"
 MOST_SKIPPED_KINDS = 6
 
 
@@ -40,6 +43,35 @@ def test_a_wrong_expectation_fails_with_its_id_and_status_1(
     assert lines[0].startswith("FAILED biz-0006 (add_business_time): expected")
     assert lines[-1] == "1 passed, 1 failed, 1 skipped"
     assert "kind unknown" in "\n".join(lines)
+
+
+def test_every_statutory_deadline_of_high_and_medium_confidence_passes() -> None:
+    document = json.loads(STATUTES.read_text(encoding="utf-8"))
+    sure = {each["id"] for each in document["vectors"] if each["confidence"] != "low"}
+    results = statutory.run(document)
+    passed = {each.vector.id for each in results if each.verdict is Verdict.PASSED}
+    assert sure - passed == set()
+    assert len(sure) > 25
+
+
+def test_a_wrong_statutory_date_fails_and_an_unsure_one_is_skipped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads(STATUTES.read_text(encoding="utf-8"))
+    vector = next(each for each in document["vectors"] if each["id"] == "USE-04")
+    day_late = {"clock": "determine_or_provisional_credit", "due_local_date": "2026-04-23"}
+    wrong = vector | {"expected": [day_late]}
+    other = vector | {"id": "USE-99", "regime": "US-MOON"}
+    unsure = wrong | {"id": "USE-98", "confidence": "low"}
+    file = tmp_path / "statutes.json"
+    file.write_text(json.dumps(document | {"vectors": [vector, wrong, other, unsure]}))
+    assert main([str(file)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("FAILED USE-04 (US-REG-E): expected")
+    assert "got determine_or_provisional_credit: 2026-04-22 (applies)" in lines[0]
+    assert lines[-1] == "1 passed, 1 failed, 2 skipped"
+    assert "no counterpart: regime US-MOON" in "\n".join(lines)
+    assert "confidence low: got" in "\n".join(lines)
 
 
 @pytest.mark.parametrize(
