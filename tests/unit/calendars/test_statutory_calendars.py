@@ -1,4 +1,4 @@
-"""The calendars by which regimes count: pinned data, the same as the libraries and the oracle's lists."""
+"""The calendars by which regimes count: pinned, and the same as library and oracle have them."""
 
 from __future__ import annotations
 
