@@ -63,6 +63,8 @@ class CaseOpened(CaseEvent):
     complained_about: tuple[str, ...] = ()
     """Staff numbers of agents whom the customer complains about: they never hold the case."""
     triage: dict[str, str] = {}
+    statutory: dict[str, str | bool] = {}
+    """What the pack's regimes ask for: dates, kinds and yes or no, never names or numbers."""
     import_mode: ImportMode | None = None
     opened_at: datetime | None = None
     """When the system that the case was imported from opened it."""
@@ -111,6 +113,7 @@ class FactsAdded(CaseEvent):
     names: tuple[str, ...]
     missing_facts: tuple[str, ...] = ()
     complained_about: tuple[str, ...] = ()
+    statutory: dict[str, str | bool] = {}
     facts: Annotated[dict[str, Any], PRIVATE] = {}
     transaction: Annotated[Transaction | None, PRIVATE] = None
 
@@ -133,6 +136,16 @@ class IdentityVerified(CaseEvent):
     event_name: ClassVar[str] = "identity.verified"
 
     method: Annotated[str | None, PRIVATE] = None
+
+
+class ActRecorded(CaseEvent):
+    """Something was done that a regime counts, such as a final response; `at` is when."""
+
+    event_name: ClassVar[str] = "act.recorded"
+
+    act: str
+    at: datetime
+    text: Annotated[str | None, PRIVATE] = None
 
 
 class CaseResolved(CaseEvent):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas.case import (
+    ActRecorded,
     CaseClassified,
     CaseClosed,
     CaseConfirmed,
@@ -47,6 +48,7 @@ CASE_EVENTS: tuple[type[CaseEvent], ...] = (
     PromiseKept,
     ConsentGiven,
     ConsentRevoked,
+    ActRecorded,
     CaseResolved,
     CaseConfirmed,
     CaseReopened,

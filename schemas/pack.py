@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from schemas.event import Model
-from schemas.pack_clocks import Budget, ClockRule, Name, Texts
+from schemas.pack_clocks import Budget, ClockRule, Name, OnBreach, Texts
+from schemas.regime import Regime
 from schemas.vocabulary import ActionName, Category, Lane, Severity, Side
 
 
@@ -140,6 +141,20 @@ class GroupRule(Model):
     webhook: str | None = None
 
 
+class RegimeRule(Model):
+    """A regime under which cases of this pack fall, and what a missed deadline of it leads to.
+
+    `begins_on` names the act that brings a case under it, such as a complaint that an authority
+    forwarded; without it the case's own receipt does.
+    """
+
+    use: Name
+    categories: tuple[Category, ...] = ()
+    """Only cases of these; without them all."""
+    begins_on: Name | None = None
+    on_breach: OnBreach = OnBreach()
+
+
 class MatchRule(Model):
     """Which cases this pack takes; an empty rule takes all."""
 
@@ -186,5 +201,8 @@ class Pack(Model):
     groups: dict[Name, GroupRule]
     actions: dict[ActionName, ActionRule] = {}
     notify: Notify = Notify()
+    regimes: tuple[RegimeRule, ...] = ()
     holiday_files: dict[str, Any] = {}
     """The pinned holiday data that `uses` names, inlined by the loader so the digest covers it."""
+    regime_files: dict[Name, Regime] = {}
+    """The regimes that `regimes` names, inlined in the same way."""

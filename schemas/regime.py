@@ -11,7 +11,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
 from schemas.event import Model
 from schemas.pack_clocks import Name, Texts
@@ -90,7 +90,7 @@ class Condition(Model):
     all_of: tuple[Condition, ...] = ()
     any_of: tuple[Condition, ...] = ()
     none_of: tuple[Condition, ...] = ()
-    one_of: tuple[FactValue, ...] = Field(default=(), alias="is")
+    one_of: tuple[FactValue, ...] = Field(default=(), validation_alias=AliasChoices("is", "one_of"))
     by: Name | None = None
     after: Name | None = None
     within_days: Annotated[int, Field(ge=1)] | None = None
@@ -204,6 +204,8 @@ class Regime(Model):
     effective_until: str | None = None
     """The last one."""
     facts: dict[Name, FactKind] = {}
+    from_transaction: tuple[Name, ...] = ()
+    """The facts that are the transaction's own date where nobody says otherwise."""
     acts: tuple[Name, ...] = ()
     next_venue: str
     kept_by: Literal["operator", "authority"] = "operator"

@@ -18,6 +18,8 @@ _NESTED: Final = ("all_of", "any_of", "none_of")
 def check_regime(regime: Regime) -> Iterator[PackProblem]:
     """Everything that is wrong with a regime whose parts are well formed."""
     yield from _of_zone(regime)
+    dates = {name for name, kind in regime.facts.items() if kind == "date"}
+    yield from _unknown(("from_transaction",), regime.from_transaction, dates, "a date")
     names = [clock.name for clock in regime.clocks]
     for position, clock in enumerate(regime.clocks):
         place: Place = ("clocks", position)

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from schemas.pack_checks import Place
 
-_NOT_WRITTEN: Final = ("holiday_files",)
+_NOT_WRITTEN: Final = ("holiday_files", "regime_files")
 """Keys that a loader fills in: nobody is told to write them."""
 
 

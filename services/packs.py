@@ -18,7 +18,9 @@ from pydantic import ValidationError
 
 from schemas.pack import Pack
 from schemas.pack_checks import PackProblem, Place, cross_check
+from schemas.pack_regimes import regime_problems
 from services.file_mistakes import FILLERS, mistakes_of, steps_of
+from services.pack_parts import whole
 from services.yaml_files import Document, InvalidFileError, read_yaml
 
 SHIPPED_PACKS: Final = Path(__file__).resolve().parent.parent / "packs"
@@ -44,7 +46,7 @@ def load_pack(path: Path, also: Sequence[Check] = ()) -> LoadedPack:
     pack, mistakes = _read(document)
     if pack is not None:
         told = {mistake.place for mistake in mistakes}
-        for check in (cross_check, *also):
+        for check in (cross_check, regime_problems, *also):
             mistakes += [mistake for mistake in check(pack) if not _is_told(mistake, told)]
     if pack is None or mistakes:
         raise document.error(mistakes)
@@ -97,12 +99,13 @@ def _read(document: Document) -> tuple[Pack | None, list[PackProblem]]:
     if "holiday_files" in plain:
         found = "the loader fills this in: name holiday files with calendars.<name>.uses"
         return None, [PackProblem(("holiday_files",), found)]
-    whole = {**plain, "holiday_files": _holiday_files(document, document.path.parent)}
+    written = whole(document)
+    laid_out = {**written, "holiday_files": _holiday_files(written, document.path.parent)}
     try:
-        return Pack.model_validate(whole), []
+        return Pack.model_validate(laid_out), []
     except ValidationError as error:
-        mistakes = list(mistakes_of(error, Pack, plain))
-    return _left_without(whole, [mistake.place for mistake in mistakes]), mistakes
+        mistakes = list(mistakes_of(error, Pack, written))
+    return _left_without(laid_out, [mistake.place for mistake in mistakes]), mistakes
 
 
 def _left_without(plain: Mapping[str, Any], places: Iterable[Place]) -> Pack | None:
@@ -140,9 +143,9 @@ def _is_told(mistake: PackProblem, told: Collection[Place]) -> bool:
     return any(mistake.place[: len(place)] == place for place in told)
 
 
-def _holiday_files(document: Document, folder: Path) -> dict[str, Any]:
+def _holiday_files(plain: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The files named by `uses`, looked for beside the pack, then among the shipped ones."""
-    calendars = document.plain.get("calendars")
+    calendars = plain.get("calendars")
     rules = calendars.values() if isinstance(calendars, dict) else ()
     names = {
         name

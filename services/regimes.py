@@ -15,9 +15,9 @@ from pydantic import ValidationError
 from schemas.pack_checks import PackProblem
 from schemas.regime import Regime
 from schemas.regime_checks import check_regime
-from services.packs import SHIPPED_PACKS, read_yaml
+from services.yaml_files import read_yaml
 
-SHIPPED_REGIMES: Final = SHIPPED_PACKS / "regimes"
+SHIPPED_REGIMES: Final = Path(__file__).resolve().parent.parent / "packs" / "regimes"
 
 
 def load_regime(file: Path) -> Regime:

@@ -20,6 +20,7 @@ from schemas.event import Model
 from schemas.pack_checks import PackProblem
 from schemas.vocabulary import Status
 from services.escalation.core.policy import Policy
+from services.escalation.core.views import ladder_view
 from services.file_mistakes import mistakes_of
 from services.policy.rehearsal import Rehearsal
 from services.yaml_files import Document, read_yaml
@@ -60,6 +61,8 @@ class Example(Model):
     steps: tuple[Step, ...] = ()
     until: datetime
     expect: tuple[Move, ...]
+    deadlines: dict[str, str] | None = None
+    """At the end, of each clock of the law its strict last date and state: `2026-09-16 missed`."""
 
 
 class ExampleFile(Model):
@@ -98,7 +101,8 @@ def broken_promises(policy: Policy, examples: Examples) -> Iterator[PackProblem]
 def _difference(policy: Policy, example: Example, position: int) -> Iterator[PackProblem]:
     place: tuple[str | int, ...] = ("examples", position)
     try:
-        found = play(policy, example)
+        rehearsal = played(policy, example)
+        found = list(moves_of(rehearsal, policy.zone))
     except _UNPLAYABLE as error:
         detail = " ".join(str(error).split())[:200]
         yield PackProblem(place, f"{example.name}: cannot be played: {detail}")
@@ -114,10 +118,33 @@ def _difference(policy: Policy, example: Example, position: int) -> Iterator[Pac
     if len(found) > len(example.expect):
         extra = found[len(example.expect)].said()
         yield PackProblem((*place, "expect"), f"{example.name}: nobody expected {extra}")
+    yield from _other_deadlines(example, rehearsal, place)
 
 
-def play(policy: Policy, example: Example) -> list[Move]:
-    """Every entry into a rung and every offer, in order."""
+def _other_deadlines(
+    example: Example, rehearsal: Rehearsal, place: tuple[str | int, ...]
+) -> Iterator[PackProblem]:
+    if example.deadlines is None:
+        return
+    found = statutory_deadlines(rehearsal)
+    for name in sorted({*found, *example.deadlines}):
+        wanted, got = example.deadlines.get(name, "no clock"), found.get(name, "no clock")
+        if wanted != got:
+            message = f"{example.name}: expected {name} {wanted}, but {got}"
+            yield PackProblem((*place, "deadlines", name), message)
+
+
+def statutory_deadlines(rehearsal: Rehearsal) -> dict[str, str]:
+    """The strict last date and the state of each clock of the law, by its name in the case."""
+    return {
+        clock["name"]: f"{clock['statute']['strict']} {clock['state']}"
+        for clock in ladder_view(rehearsal.state, rehearsal.policy)["clocks"]
+        if clock["statute"] is not None
+    }
+
+
+def played(policy: Policy, example: Example) -> Rehearsal:
+    """The case as it stands at the end of its example."""
     zone = policy.zone
     rehearsal = Rehearsal(policy)
     opening = dict(example.open)
@@ -128,7 +155,7 @@ def play(policy: Policy, example: Example) -> list[Move]:
         status = {"status": step.status} if step.status else {}
         rehearsal.tell(step.event, at, {**step.fields, **status})
     rehearsal.run_until(_instant(example.until, zone))
-    return list(moves_of(rehearsal, zone))
+    return rehearsal
 
 
 def moves_of(rehearsal: Rehearsal, zone: ZoneInfo) -> Iterator[Move]:

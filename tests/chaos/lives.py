@@ -32,6 +32,7 @@ MOVES: Final[Mapping[str, tuple[Move, ...]]] = {
     "promise.kept": (CommandName.KEEP_PROMISE,),
     "consent.given": (CommandName.CONSENT,),
     "consent.revoked": (CommandName.CONSENT,),
+    "act.recorded": (CommandName.RECORD_ACT,),
     "case.resolved": (CommandName.RESOLVE,),
     "case.confirmed": (CommandName.CONFIRM,),
     "case.reopened": (CommandName.REOPEN,),

@@ -42,6 +42,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "classify": {"category": "refund", "reason": "x"},
     "verify_identity": {"method": "x"},
     "consent": {"to": "social", "wording": "x", "given": True},
+    "record_act": {"act": "final_response_sent", "at": "2026-11-19T10:00:00Z"},
     "resolve": {"outcome": "x"},
     "confirm": {},
     "reopen": {"reason": "x"},

@@ -7,6 +7,7 @@ was due before the event has been acted upon when it comes here.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 
 from schemas.case import (
@@ -40,6 +41,7 @@ from services.escalation.core.records import (
     PauseRecord,
 )
 from services.escalation.core.roster import remembered_as
+from services.escalation.core.statutory import keep_statutes
 from services.escalation.core.timekeeping import (
     end,
     move_start,
@@ -81,12 +83,15 @@ def apply_case_event(turn: Turn, event: CaseEvent) -> None:
         _reopen(turn, event)
     if turn.state.stopped is None:
         _keep_time(turn, event)
+    if turn.state.stopped is None:
+        keep_statutes(turn, turn.at)
     if turn.state.stopped is None and name in _MAY_NEED_ACTION:
         request_first(turn, turn.state.lane)
 
 
 def _open(turn: Turn, event: CaseOpened) -> None:
     turn.state.import_mode = event.import_mode
+    _receive(turn, event.started_at)
     if event.import_mode is ImportMode.HISTORICAL:
         begin_history(turn, event.started_at)
         return
@@ -105,6 +110,7 @@ def _keep_time(turn: Turn, event: CaseEvent) -> None:
     """Clocks in the order: started earlier, resumed, answered, begun, then paused or ended."""
     if isinstance(event, ContactAdded):
         turn.state.started_at = min(turn.state.started_at, event.started_at)
+        _receive(turn, event.started_at)
         move_start(turn, event.started_at)
     names = _names(event)
     ending = _ENDINGS.get(event.status)
@@ -135,6 +141,10 @@ def _keep_account(turn: Turn, event: CaseEvent, *, runs: bool) -> None:
             unlink(turn, event)
         case _:
             pass
+
+
+def _receive(turn: Turn, at: datetime) -> None:
+    turn.state.received_at = min(turn.state.received_at or turn.state.started_at, at)
 
 
 def _names(event: CaseEvent) -> frozenset[str]:

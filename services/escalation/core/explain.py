@@ -118,13 +118,17 @@ def _promised(record: ClockRecord, policy: Policy) -> list[dict[str, Any]]:
             "from": in_zone(record.started_at, policy),
             "to": in_zone(record.by_when, policy),
             "counted": format_duration(record.by_when - record.started_at),
-            "why": "the instant that was promised",
+            "why": "the end that the regime gives; see statute.because"
+            if record.kind == "statutory"
+            else "the instant that was promised",
         }
     ]
 
 
 def _rule_of_clock(record: ClockRecord, state: LadderState, policy: Policy) -> dict[str, Any]:
     rule = policy.clock_rule(state.lane, record.name)
+    if record.name in policy.statutes:
+        return _rule_of_regime(record, policy)
     if rule is not None:
         where = f"lanes.{state.lane.value}.clocks.{rule.name}"
         return {"where": where, **rule.model_dump(mode="json")}
@@ -134,6 +138,12 @@ def _rule_of_clock(record: ClockRecord, state: LadderState, policy: Policy) -> d
         budget = record.budget.model_dump(mode="json") if record.budget else None
         return {"where": "ladder.rungs", "budget": budget}
     return {"where": "promise"}
+
+
+def _rule_of_regime(record: ClockRecord, policy: Policy) -> dict[str, Any]:
+    regime, _, clock = record.name.partition(":")
+    rule = policy.pack.regime_files[regime].clock(clock)
+    return {"where": f"regimes.{regime}.clocks.{clock}", **rule.model_dump(mode="json")}
 
 
 def _rung(record: RungRecord, state: LadderState, policy: Policy) -> dict[str, Any]:
@@ -150,6 +160,9 @@ def _rung(record: RungRecord, state: LadderState, policy: Policy) -> dict[str, A
 
 def _rule_of_rung(record: RungRecord, state: LadderState, policy: Policy) -> dict[str, Any]:
     rule = policy.clock_rule(state.lane, record.clock) if record.clock else None
+    if rule is not None and record.clock and record.clock in policy.statutes:
+        where = f"regimes.{record.clock.partition(':')[0]}.on_breach"
+        return {"where": where, **rule.on_breach.model_dump(mode="json")}
     if rule is not None:
         where = f"lanes.{state.lane.value}.clocks.{rule.name}.on_breach"
         return {"where": where, **rule.on_breach.model_dump(mode="json")}

@@ -28,6 +28,7 @@ from services.escalation.core.records import (
     ClockRecord,
 )
 from services.escalation.core.state import LadderState
+from services.escalation.core.statutory import is_statute, keep_statutes
 from services.escalation.core.timekeeping import restart, resume
 from services.escalation.core.turn import Firing, Turn
 from services.escalation.core.undo import Why
@@ -92,7 +93,9 @@ def _fire(turn: Turn, found: Deadline) -> None:
     state = turn.state
     match found.kind:
         case DeadlineKind.CLOCK:
-            _miss(turn, state.clocks[found.position], found.at)
+            record = state.clocks[found.position]
+            if not _is_void(turn, record, found.at):
+                _miss(turn, record, found.at)
         case DeadlineKind.WARNING:
             _warn(turn, state.clocks[found.position], found)
         case DeadlineKind.OFFER_EXPIRES:
@@ -106,6 +109,14 @@ def _fire(turn: Turn, found: Deadline) -> None:
             actions.expire(turn, state.actions[found.position])
         case _:
             raise AssertionError("looking for a holder is nothing that fires")
+
+
+def _is_void(turn: Turn, record: ClockRecord, due_at: datetime) -> bool:
+    """Whether a regime's deadline is none any more, now that its instant has come."""
+    if not is_statute(record):
+        return False
+    keep_statutes(turn, due_at)
+    return not record.runs or record.by_when is None or record.by_when > due_at
 
 
 def _warn(turn: Turn, record: ClockRecord, found: Deadline) -> None:

@@ -8,10 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.case import CaseClassified, CaseEvent, CaseOpened, FactsAdded, IdentityVerified
+from schemas.case import (
+    ActRecorded,
+    CaseClassified,
+    CaseEvent,
+    CaseOpened,
+    FactsAdded,
+    IdentityVerified,
+)
 from schemas.conversation import ConsentGiven, ConsentRevoked
 from schemas.report import Transaction
 from schemas.vocabulary import HolderReason
+from services.escalation.core.act_record import ActRecord
 from services.escalation.core.classifying import classify
 from services.escalation.core.holders import take_back
 from services.escalation.core.turn import Turn
@@ -33,6 +41,10 @@ def take_note(turn: Turn, event: CaseEvent) -> None:
         case FactsAdded():
             turn.state.known |= _of_transaction(event.transaction)
             _learn_complaints(turn, event.complained_about)
+            turn.state.statutory |= event.statutory
+        case ActRecorded():
+            record = ActRecord(act=event.act, at=event.at, cause=turn.cause)
+            turn.state.acts.append(record)
         case _:
             pass
 
@@ -41,6 +53,7 @@ def _learn_opening(turn: Turn, event: CaseOpened) -> None:
     if event.customer is not None:
         turn.state.known["customer"] = event.customer.id
     turn.state.known |= _of_transaction(event.transaction)
+    turn.state.statutory |= event.statutory
     _learn_complaints(turn, event.complained_about)
 
 

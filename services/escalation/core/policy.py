@@ -22,6 +22,7 @@ from services.escalation.core.calendar import Roll as ClockRoll
 from services.escalation.core.clock import Budget as ClockBudget
 from services.escalation.core.clock import ClockSpec, Unit, offset_from
 from services.escalation.core.clock import EndRule as ClockEndRule
+from services.escalation.core.statutory_rules import statutory_rules
 
 _MERGED_PARTS = ("shifts", "breaks", "surge_days")
 
@@ -63,8 +64,14 @@ class Policy:
         return self.pack.lanes[lane]
 
     def clock_rule(self, lane: Lane, name: str) -> ClockRule | None:
-        """The rule of a lane's clock; None for clocks of rungs and promises."""
-        return next((rule for rule in self.lane(lane).clocks if rule.name == name), None)
+        """The rule of a lane's or a regime's clock; None for clocks of rungs and promises."""
+        own = next((rule for rule in self.lane(lane).clocks if rule.name == name), None)
+        return own or self.statutes.get(name)
+
+    @cached_property
+    def statutes(self) -> Mapping[str, ClockRule]:
+        """The clocks of the pack's regimes, by the names under which cases run them."""
+        return statutory_rules(self.pack)
 
     def group(self, rung: str, category: Category) -> str:
         """The group that owns a case of this category on a rung."""

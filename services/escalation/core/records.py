@@ -69,7 +69,7 @@ class ExtensionRecord(Document):
 
 
 class ClockRecord(Document):
-    """One run of one clock. `by_when` is set for promises only, which have no budget.
+    """One run of one clock. `by_when` is set for promises and regimes only, which have no budget.
 
     `from_opening`: it started with the case's first contact, so an earlier one moves it.
     """

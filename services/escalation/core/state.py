@@ -14,6 +14,7 @@ from pydantic import Field
 
 from schemas.case import PackPin
 from schemas.vocabulary import Category, ImportMode, Lane, Severity, Status, StopReason
+from services.escalation.core.act_record import ActRecord
 from services.escalation.core.records import (
     ActionRecord,
     ClockRecord,
@@ -64,6 +65,11 @@ class LadderState(Document):
     complained_about: list[str] = Field(default_factory=list)
     holders: list[HolderRecord] = Field(default_factory=list)
     actions: list[ActionRecord] = Field(default_factory=list)
+    received_at: datetime | None = None
+    """The earliest contact of all episodes, from which the law counts."""
+    acts: list[ActRecord] = Field(default_factory=list)
+    statutory: dict[str, str | bool] = Field(default_factory=dict)
+    """The facts that the pack's regimes ask for."""
     stopped: StopReason | None = None
     stopped_at: datetime | None = None
     held_since: datetime | None = None

@@ -42,7 +42,7 @@ def start_rule(
     consumed: timedelta = timedelta(0),
 ) -> None:
     """Starts a clock of the lane; `consumed` of its budget was used up elsewhere before."""
-    _start(
+    begin(
         turn,
         ClockRecord(
             name=rule.name,
@@ -78,7 +78,7 @@ def start_rung_clock(turn: Turn, name: str, budget: Budget | None) -> None:
         budget=budget,
         pauses=EVERY_CAUSE,
     )
-    _start(turn, record)
+    begin(turn, record)
 
 
 def start_action_clock(turn: Turn, name: str, budget: Budget) -> ClockRecord:
@@ -91,7 +91,7 @@ def start_action_clock(turn: Turn, name: str, budget: Budget) -> ClockRecord:
         started_by=turn.cause,
         budget=budget,
     )
-    _start(turn, record)
+    begin(turn, record)
     return record
 
 
@@ -106,7 +106,7 @@ def start_promise(turn: Turn, promise: UUID, by_when: datetime) -> None:
         by_when=by_when,
         promised_to_customer=True,
     )
-    _start(turn, record)
+    begin(turn, record)
 
 
 def restart(turn: Turn, old: ClockRecord, at: datetime) -> None:
@@ -131,10 +131,11 @@ def restart(turn: Turn, old: ClockRecord, at: datetime) -> None:
             "restored_by": None,
         }
     )
-    _start(turn, fresh)
+    begin(turn, fresh)
 
 
-def _start(turn: Turn, record: ClockRecord) -> None:
+def begin(turn: Turn, record: ClockRecord) -> None:
+    """Begins a run of a clock, and says so."""
     # Runs are numbered over all episodes, so that a number names one run of the case.
     record.cycle = max((run.cycle for run in _runs(turn, record.name)), default=0) + 1
     turn.state.clocks.append(record)

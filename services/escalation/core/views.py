@@ -28,6 +28,7 @@ from services.escalation.core.records import (
     RungRecord,
 )
 from services.escalation.core.state import LadderState
+from services.escalation.core.statutory_views import statute_of, statutes_view
 
 
 def ladder_view(state: LadderState, policy: Policy) -> dict[str, Any]:
@@ -54,6 +55,7 @@ def ladder_view(state: LadderState, policy: Policy) -> dict[str, Any]:
             for record in state.clocks
             if record is state.clock(record.name)
         ],
+        "statutes": statutes_view(state, policy),
         "next": _next_view(state, policy),
         "offers": [_offer_view(offer, state, policy) for offer in state.open_offers()],
         "history": [rung_view(record, policy) for record in state.history],
@@ -114,6 +116,7 @@ def clock_view(record: ClockRecord, state: LadderState, policy: Policy) -> dict[
         "verified": rule.verified if rule else None,
         "must_send": rule.must_send if rule else None,
         "consumed": format_duration(record.consumed) if record.consumed else None,
+        "statute": statute_of(record, state, policy),
     }
 
 

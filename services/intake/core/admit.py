@@ -27,6 +27,7 @@ from services.intake.core.lifecycle import Arrival
 from services.intake.core.matching import Choice, choose
 from services.intake.core.outcome import Outcome, Reason, Refused
 from services.intake.core.state import Case, Policies, Policy, case_id
+from services.intake.core.statutory import statutory
 
 
 def admit(
@@ -121,6 +122,7 @@ def opening(report: Report, subject: UUID, chosen: Choice) -> CaseOpened:
         currency=money.currency if money else None,
         missing_facts=facts.missing(policy.rule(found.category).facts, known),
         complained_about=facts.complained_about(report.facts),
+        statutory=statutory(policy.pack, report.facts, money),
         source=report.source,
         external_id=report.external_id,
         customer=customer,

@@ -19,6 +19,7 @@ from services.intake.core.evolve import evolve
 from services.intake.core.lifecycle import Arrival, Move, status_after
 from services.intake.core.outcome import Outcome, Reason, Refusal, Refused, not_in_this_status
 from services.intake.core.state import Case, Policy
+from services.intake.core.statutory import statutory
 
 CLOCK_SKEW: Final = timedelta(minutes=15)
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -163,6 +164,7 @@ def _new_facts(case: Case, news: News, policy: Policy) -> Iterable[CaseEvent]:
         names=(*sorted(new), *(("transaction",) if changed else ())),
         missing_facts=_missing(after, policy),
         complained_about=facts.complained_about(new),
+        statutory=statutory(policy.pack, after.facts, changed),
         facts=new,
         transaction=changed,
     )

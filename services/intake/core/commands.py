@@ -11,6 +11,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field, TypeAdapter
 
 from schemas.event import Model
+from schemas.pack_clocks import Name as ActName
 from schemas.report import Actor, FactName, Facts, LongText, ShortText
 from schemas.vocabulary import Category, Channel, ConsentTo, Severity
 from services.intake.core.lifecycle import CommandName
@@ -100,6 +101,15 @@ class Consent(_Ordered):
     given: bool
 
 
+class RecordAct(_Ordered):
+    """Record something that was done and that a regime counts, such as a final response."""
+
+    command: Literal[CommandName.RECORD_ACT]
+    act: ActName
+    at: AwareDatetime
+    text: LongText | None = None
+
+
 class Resolve(_Ordered):
     """The operator holds the case for solved."""
 
@@ -160,6 +170,7 @@ Command = Annotated[
     | Classify
     | VerifyIdentity
     | Consent
+    | RecordAct
     | Resolve
     | Confirm
     | Reopen

@@ -16,12 +16,13 @@ from schemas import conversation
 from schemas.case import CaseEvent
 from schemas.vocabulary import Status, WaitingFor
 from services.intake.core import commands, facts
-from services.intake.core.arrive import News, arrive, said
+from services.intake.core.arrive import News, arrive, at_impossible_time, said
 from services.intake.core.evolve import evolve
 from services.intake.core.lifecycle import status_after
 from services.intake.core.outcome import Outcome, Reason, Refusal, Refused, not_in_this_status
 from services.intake.core.split import split
 from services.intake.core.state import Case, Policies
+from services.intake.core.statutory import unknown_act
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,16 @@ def _consent(command: commands.Consent, at: Setting) -> Told:
     )
 
 
+def _record_act(command: commands.RecordAct, at: Setting) -> Told:
+    wrong = unknown_act(at.policies.of(at.case).pack, command.act)
+    if wrong is not None:
+        return Refused(Refusal.UNKNOWN_ACT, wrong, pointer="/act")
+    refused = at_impossible_time(command.at, "/at", at.now)
+    if refused is not None:
+        return refused
+    return events.ActRecorded(**at.said(command), act=command.act, at=command.at, text=command.text)
+
+
 def _resolve(command: commands.Resolve, at: Setting) -> Told:
     return events.CaseResolved(**at.said(command), outcome=command.outcome, summary=command.summary)
 
@@ -187,6 +198,7 @@ DECISIONS: Final[dict[type[Any], Callable[[Any, Setting], Told]]] = {
     commands.Classify: _classify,
     commands.VerifyIdentity: _verify_identity,
     commands.Consent: _consent,
+    commands.RecordAct: _record_act,
     commands.Resolve: _resolve,
     commands.Confirm: _confirm,
     commands.Reopen: _reopen,

@@ -30,7 +30,7 @@ Changes = dict[str, Any]
 _NOT_IN_DETAIL: Final = frozenset(
     {"status", "by", "by_role", "episode", "contact", "description", "customer", "facts"}
     | {"transaction", "missing_facts", "policy", "source", "external_id", "data_subject"}
-    | {"triage", "locale", "time_zone", "amount", "currency"}
+    | {"triage", "locale", "time_zone", "amount", "currency", "statutory"}
 )
 
 

@@ -27,6 +27,7 @@ class CommandName(StrEnum):
     CLASSIFY = "classify"
     VERIFY_IDENTITY = "verify_identity"
     CONSENT = "consent"
+    RECORD_ACT = "record_act"
     RESOLVE = "resolve"
     CONFIRM = "confirm"
     REOPEN = "reopen"
@@ -78,6 +79,8 @@ TABLE: Final[Mapping[Move, Mapping[Status, Status]]] = {
     CommandName.VERIFY_IDENTITY: _stays(_UNSETTLED),
     # A consent can be taken back at any time, also after the case has ended.
     CommandName.CONSENT: _stays(_NOT_MERGED),
+    # What the law asks for may be done, or become known, after the case has ended.
+    CommandName.RECORD_ACT: _stays(_NOT_MERGED),
     CommandName.RESOLVE: _to(Status.RESOLVED, _ACTIVE),
     CommandName.CONFIRM: _to(Status.CLOSED, [Status.RESOLVED]),
     CommandName.REOPEN: _to(Status.OPEN, [Status.RESOLVED, Status.CLOSED]),

@@ -37,6 +37,7 @@ class Refusal(StrEnum):
     PROMISED_IN_THE_PAST = "promised_in_the_past"
     UNKNOWN_PROMISE = "unknown_promise"
     PROMISE_ALREADY_KEPT = "promise_already_kept"
+    UNKNOWN_ACT = "unknown_act"
     UNKNOWN_CASE = "unknown_case"
     MERGED_INTO_ITSELF = "merged_into_itself"
     TARGET_IS_MERGED = "target_is_merged"

@@ -12,8 +12,9 @@ import pytest
 from schemas.regime import Regime
 from services.calendars import Source, differences
 from services.escalation.core.calendar import BusinessDays, compile_calendar, parse_calendar
-from services.packs import SHIPPED_PACKS, read_yaml
+from services.packs import SHIPPED_PACKS
 from services.regimes import shipped_regimes
+from services.yaml_files import read_yaml
 
 FOLDER = SHIPPED_PACKS / "calendars"
 GENERATED = sorted(file.stem for file in FOLDER.glob("*.yaml") if file.stem != "every-day")

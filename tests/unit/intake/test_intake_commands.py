@@ -24,6 +24,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "classify": {"category": "refund", "severity": "high", "reason": "read it"},
     "verify_identity": {"method": "id card"},
     "consent": {"to": "social", "wording": "May we?", "given": True},
+    "record_act": {"act": "final_response_sent", "at": "2026-11-20T10:00:00+08:00"},
     "resolve": {"outcome": "refunded", "summary": "paid back"},
     "confirm": {},
     "reopen": {"reason": "still missing"},

@@ -51,7 +51,7 @@ def test_commands_that_stay_never_change_a_status(name: str) -> None:
 
 def test_every_move_has_a_row() -> None:
     assert set(TABLE) == {*CommandName, *Arrival, *Linking}
-    assert len(CommandName) == 17
+    assert len(CommandName) == 18
 
 
 def test_nothing_happens_to_a_merged_case() -> None:

@@ -11,8 +11,8 @@ import pytest
 from schemas.regime import Regime, SourceStatus
 from services.escalation.core.calendar import compile_calendar, parse_calendar
 from services.escalation.core.statutes import Act, Finding, Status, Story, derive
-from services.packs import InvalidFileError
 from services.regimes import SHIPPED_REGIMES, in_force, load_regime, shipped_regimes
+from services.yaml_files import InvalidFileError
 from tests.support.calendars import WEEK
 
 NEW_YORK = ZoneInfo("America/New_York")
