@@ -14,6 +14,7 @@ from typing import NamedTuple
 from schemas.pack import LaneRule, Pack
 from schemas.pack_checks import PackProblem, Place
 from schemas.pack_clocks import Budget, ClockRule
+from schemas.regime import Regime
 from services.escalation.core.calendar import BusinessTime
 from services.escalation.core.policy import Policy, instant_after
 
@@ -162,6 +163,14 @@ def budgets_of(pack: Pack) -> Iterator[Budget]:
         yield from (budget for budget in given if budget is not None)
     for action in pack.actions.values():
         yield from (action.answer_within, action.expires_after)
+    for regime in pack.regime_files.values():
+        yield from _budgets_of_regime(regime)
+
+
+def _budgets_of_regime(regime: Regime) -> Iterator[Budget]:
+    for clock in regime.clocks:
+        for step in (step for way in clock.ways for step in way.count):
+            yield Budget(amount=step.amount, unit=step.unit, calendar=regime.calendar)
 
 
 def _budgets_of_lane(lane: LaneRule) -> Iterator[Budget]:

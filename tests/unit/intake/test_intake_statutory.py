@@ -13,6 +13,7 @@ from services.intake.core.admit import opening
 from services.intake.core.arrive import News, arrive
 from services.intake.core.decide import decide
 from services.intake.core.lifecycle import Arrival
+from services.intake.core.matching import choose
 from services.intake.core.outcome import Outcome, Reason, Refusal, Refused
 from services.intake.core.state import Case, Policies, Policy
 from services.packs import SHIPPED_PACKS, load_pack
@@ -23,7 +24,7 @@ US = Policy(
     pin=open_case().policy.model_copy(update={"digest": LOADED.digest}),
     pack=LOADED.pack,
 )
-POLICIES = Policies(US, {US.pin.digest: US})
+POLICIES = Policies((US,), {US.pin.digest: US})
 
 
 def us_case() -> Case:
@@ -72,7 +73,7 @@ def test_an_act_can_be_recorded_after_the_case_has_ended() -> None:
 
 
 def opened(**changes: Any) -> CaseOpened:
-    return opening(report(**changes), SUBJECT, US)
+    return opening(report(**changes), SUBJECT, choose(report(**changes), (US,)))
 
 
 def test_only_what_a_regime_asks_for_travels_in_clear_and_only_in_its_shape() -> None:
