@@ -8,6 +8,7 @@ there. A local date of the trigger is day 0 and is not counted.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -41,6 +42,11 @@ class SourceStatus(StrEnum):
     def wording(self) -> str:
         """What is said of it to people."""
         return _WORDING[self]
+
+
+def weakest(statuses: Iterable[SourceStatus]) -> SourceStatus:
+    """What may be said of something that rests on all of these."""
+    return max(statuses, key=list(SourceStatus).index)
 
 
 _WORDING: Final = {
@@ -117,6 +123,8 @@ class Way(Model):
     count: tuple[Step, ...] = ()
     """Without steps it is the date of the trigger itself."""
     when: Condition | None = None
+    source_status: SourceStatus | None = None
+    """How this way was checked, where it was not as well as the clock."""
 
 
 class Restart(Model):
@@ -125,6 +133,7 @@ class Restart(Model):
     act: Name
     asked_by: Name | None = None
     """The act that asked for it; asked in time, it restarts the clock whenever it comes."""
+    source_status: SourceStatus | None = None
 
 
 class Suspension(Model):
@@ -134,6 +143,7 @@ class Suspension(Model):
     resumed_by: Name
     at_most: Name | None = None
     """A clock beyond whose date no suspension carries this one."""
+    source_status: SourceStatus | None = None
 
 
 class Compensation(Model):

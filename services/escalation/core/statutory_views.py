@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 from schemas.pack import RegimeRule
-from schemas.regime import Regime, Role, StatutoryClock
+from schemas.regime import Regime, Role
 from services.escalation.core.policy import Policy
 from services.escalation.core.records import ClockRecord
 from services.escalation.core.state import LadderState
@@ -75,7 +75,7 @@ def _clock(regime: Regime, story: Story, finding: Finding, state: LadderState) -
         "kept": _kept(finding, state),
         "must_send": rule.must_send,
         "next_venue": rule.next_venue or regime.next_venue,
-        **_checked(rule),
+        **_checked(finding),
         "because": list(finding.because),
         "note": rule.note,
     }
@@ -94,12 +94,13 @@ def _dates(finding: Finding, story: Story) -> dict[str, Any]:
     }
 
 
-def _checked(rule: StatutoryClock) -> dict[str, Any]:
+def _checked(finding: Finding) -> dict[str, Any]:
+    """How everything that counted was checked, at its weakest."""
     return {
-        "citation": rule.citation,
-        "source_status": rule.source_status.value,
-        "exact": rule.source_status.exact,
-        "verified": rule.source_status.wording,
+        "citation": finding.rule.citation,
+        "source_status": finding.checked.value,
+        "exact": finding.checked.exact,
+        "verified": finding.checked.wording,
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from schemas.pack_clocks import ClockRule
 from services.escalation.core.clock import format_duration
 from services.escalation.core.deadlines import (
     DeadlineKind,
@@ -87,6 +88,7 @@ def _people_view(state: LadderState, policy: Policy) -> dict[str, Any]:
 def clock_view(record: ClockRecord, state: LadderState, policy: Policy) -> dict[str, Any]:
     """One run of a clock."""
     rule = policy.clock_rule(state.lane, record.name)
+    statute = statute_of(record, state, policy)
     found = due_of(record, state, policy)
     budget = clock_budget(record.budget) if record.budget else None
     return {
@@ -113,11 +115,17 @@ def clock_view(record: ClockRecord, state: LadderState, policy: Policy) -> dict[
         "ended_at": in_zone(record.ended_at, policy),
         "cycle": record.cycle,
         "citation": rule.citation if rule else None,
-        "verified": rule.verified if rule else None,
+        "verified": _verified(rule, statute),
         "must_send": rule.must_send if rule else None,
         "consumed": format_duration(record.consumed) if record.consumed else None,
-        "statute": statute_of(record, state, policy),
+        "statute": statute,
     }
+
+
+def _verified(rule: ClockRule | None, statute: dict[str, Any] | None) -> str | None:
+    if statute is not None:
+        return str(statute["verified"])
+    return rule.verified if rule else None
 
 
 def clock_state(record: ClockRecord, state: LadderState) -> str:

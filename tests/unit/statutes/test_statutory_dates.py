@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from schemas.regime import SourceStatus
 from services.escalation.core.statutes import Finding, Status
 from services.regimes import shipped_regimes
 from tests.oracles.statutory import by_every_name, date_named, found_for
@@ -475,6 +476,14 @@ def test_an_appraisal_that_goes_on_holds_the_decision() -> None:
     assert decision.status is Status.HELD
     assert decision.strict is None
     assert "stands still since Fri 2026-06-05" in decision.because[-1]
+
+
+def test_a_date_is_as_sure_as_the_weakest_part_of_the_rule_that_counted() -> None:
+    plain = found(Case("CN-NFRA-COMPLAINT", "2026-06-01 10:00", {}))["decision"]
+    acts = (("new_facts_received", "2026-06-10 10:00"),)
+    anew = found(Case("CN-NFRA-COMPLAINT", "2026-06-01 10:00", {}, acts=acts))["decision"]
+    assert (plain.checked, plain.checked.exact) == (SourceStatus.SECONDARY_SEEN, True)
+    assert (anew.checked, anew.checked.exact) == (SourceStatus.MEMORY, False)
 
 
 def test_the_arithmetic_is_told() -> None:

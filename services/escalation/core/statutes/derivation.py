@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
-from schemas.regime import Regime, Role, StatutoryClock
+from schemas.regime import Regime, Role, SourceStatus, StatutoryClock, weakest
 from services.escalation.core.calendar import BusinessTime, Roll
 from services.escalation.core.statutes.counting import named
 from services.escalation.core.statutes.finding import Finding, Status
@@ -94,12 +94,13 @@ def _existing(clock: StatutoryClock, run: Run, all_of: _Derivation) -> Finding:
     if truth is Truth.NO and clock.falls_to is not None:
         inner = all_of.finding(clock.falls_to)
         why = f"what it needs was not done in time: falls to {clock.falls_to}"
-        return replace(
-            inner, rule=clock, status=Status.COLLAPSED, because=(*run.because, why, *inner.because)
-        )
+        because = (*run.because, why, *inner.because)
+        told = replace(inner, rule=clock, status=Status.COLLAPSED, because=because)
+        return replace(told, source_status=weakest((inner.checked, *run.rests_on)))
     status = {Truth.YES: Status.APPLIES, Truth.OPEN: Status.POSSIBLE}.get(truth)
     if run.held:
-        return Finding(clock, Status.HELD, run.because, since=run.since)
+        held = Finding(clock, Status.HELD, run.because, since=run.since)
+        return replace(held, source_status=_weakest_of(run))
     return _ended(clock, run, status or Status.NOT_REQUIRED, all_of.time)
 
 
@@ -120,8 +121,13 @@ def _ended(clock: StatutoryClock, run: Run, status: Status, time: BusinessTime) 
         target=target,
         ends_at=ends_at,
         rolled_ends_at=_end(clock, rolled, time),
+        source_status=_weakest_of(run),
         provisional=time.is_provisional(ends_at),
     )
+
+
+def _weakest_of(run: Run) -> SourceStatus | None:
+    return weakest(run.rests_on) if run.rests_on else None
 
 
 def _end(clock: StatutoryClock, day: date, time: BusinessTime) -> datetime:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from schemas.regime import StatutoryClock
+from schemas.regime import SourceStatus, StatutoryClock, weakest
 
 
 class Status(StrEnum):
@@ -46,10 +46,18 @@ class Finding:
     """The last working day not after the strict date."""
     ends_at: datetime | None = None
     rolled_ends_at: datetime | None = None
+    source_status: SourceStatus | None = None
+    """How what counted was checked, at its weakest; None: as the clock itself."""
     provisional: bool = False
     """The date lies beyond what is known of the calendar."""
     value: bool | int | None = None
     """What a fact or an amount is; None: not known."""
+
+    @property
+    def checked(self) -> SourceStatus:
+        """How everything that this rests on was checked, at its weakest."""
+        given = () if self.source_status is None else (self.source_status,)
+        return weakest((self.rule.source_status, *given))
 
     @property
     def binding(self) -> bool:

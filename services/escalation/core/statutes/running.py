@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from schemas.regime import Restart, StatutoryClock, Suspension, Way
+from schemas.regime import Restart, SourceStatus, StatutoryClock, Suspension, Way
 from services.escalation.core.calendar import BusinessTime
 from services.escalation.core.statutes.counting import in_words, left_out, named, stepped
 from services.escalation.core.statutes.story import Story
@@ -24,11 +24,17 @@ class Run:
     last: date
     because: tuple[str, ...]
     held: bool = False
+    rests_on: tuple[SourceStatus, ...] = ()
+    """How the parts of the rule that counted were checked, where they say so."""
 
     def moved(self, last: date, why: str, *, held: bool = False) -> Run:
         """The same run with another last date."""
         line = f"{why}: {named(last)}"
         return replace(self, last=last, because=(*self.because, line), held=held)
+
+    def resting(self, status: SourceStatus | None) -> Run:
+        """The same run, for which a part that was checked so counted too."""
+        return replace(self, rests_on=(*self.rests_on, *_given(status)))
 
 
 def runs_of(clock: StatutoryClock, ways: list[Way], story: Story, time: BusinessTime) -> list[Run]:
@@ -59,6 +65,7 @@ def suspended(
     for stopped, resumed in _stretches(rule, story):
         if not story.received_at <= stopped < time.days.end_of_day(run.last):
             continue
+        run = run.resting(rule.source_status)
         if resumed is None:
             return _still_held(run, stopped, limit, story)
         began = max(story.local_date(stopped), run.since)
@@ -77,10 +84,14 @@ def _still_held(run: Run, stopped: datetime, limit: date | None, story: Story) -
     return run.moved(max(limit, run.last), f"{why}, at most until")
 
 
+def _given(status: SourceStatus | None) -> tuple[SourceStatus, ...]:
+    return () if status is None else (status,)
+
+
 def _begun(way: Way, trigger: str, since: date, time: BusinessTime) -> Run:
     last = stepped(since, way.count, time)
     because = (f"{named(since)} is day 0: {trigger}", f"{in_words(way.count)}: {named(last)}")
-    return Run(way, since, last, because)
+    return Run(way, since, last, because, rests_on=_given(way.source_status))
 
 
 def _restarted(run: Run, clock: StatutoryClock, story: Story, time: BusinessTime) -> Run:
@@ -90,7 +101,8 @@ def _restarted(run: Run, clock: StatutoryClock, story: Story, time: BusinessTime
         since = story.local_date(at)
         if since >= run.since and _counts(rule, at, run, story, time):
             again = _begun(run.way, rule.act, since, time)
-            run = replace(again, because=(*run.because, "counted anew", *again.because))
+            told = (*run.because, "counted anew", *again.because)
+            run = replace(again, because=told).resting(rule.source_status)
     return run
 
 
