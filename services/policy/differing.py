@@ -21,6 +21,7 @@ _SECTIONS: Final = {
     "match": "Which cases it takes",
     "categories": "Categories",
     "clocks": "Clocks",
+    "regimes": "What the law gives",
     "ladder": "Ladder",
     "groups": "Groups",
     "actions": "Actions of other backends",

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from schemas.pack import Pack
 from schemas.pack_clocks import Budget
+from services.escalation.core.statutes.counting import in_words
 from services.policy import wording
 
 Said = str | tuple[str, ...]
@@ -22,7 +23,10 @@ _NAMES: Final = ("name", "fact", "action")
 """What tells the items of a list apart."""
 _LONGEST: Final = 400
 _NAMED: Final = {"group": "groups", "action": "actions", "calendar": "calendars"}
-_HANDLED: Final = (*_NAMED.values(), "match", "categories", "lanes", "ladder", "holiday_files")
+_REGIMES: Final = ("regimes", "regime_files")
+_HANDLED: Final = (
+    *(*_NAMED.values(), *_REGIMES, "match", "categories", "lanes", "ladder", "holiday_files"),
+)
 
 
 class Thing(NamedTuple):
@@ -53,6 +57,7 @@ def _things(pack: Pack) -> Iterator[tuple[Thing, Any]]:
     yield from _categories(pack)
     yield from _lanes(pack)
     yield from _ladder(pack)
+    yield from _regimes(pack)
     for kind, entries in _NAMED.items():
         for name, entry in getattr(pack, entries).items():
             yield Thing(entries, f"{kind} {_word(name)}"), entry
@@ -83,6 +88,19 @@ def _ladder(pack: Pack) -> Iterator[tuple[Thing, Any]]:
     yield Thing("ladder", "the ladder"), {**_without(pack.ladder, "rungs"), "order": order}
     for rung in pack.ladder.rungs:
         yield Thing("ladder", f"rung {rung.name}"), _without(rung, "name")
+
+
+def _regimes(pack: Pack) -> Iterator[tuple[Thing, Any]]:
+    """What the law gives the cases of this pack; a clock in short, not each of its conditions."""
+    for rule in pack.regimes:
+        regime, who = pack.regime_files[rule.use], f"cases under {rule.use}"
+        frame = {name: getattr(regime, name) for name in ("effective_from", "effective_until")}
+        yield Thing("regimes", who), {**_without(rule, "use"), **frame}
+        for clock in regime.clocks:
+            ways = (in_words(way.count) for way in clock.ways)
+            said = {"": " or ".join(dict.fromkeys(ways)) or clock.role.value}
+            said |= {"source": clock.source_status.wording, "citation": clock.citation}
+            yield Thing("regimes", who, f"clock {clock.name}"), said
 
 
 def _without(model: BaseModel, *parts: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from services.cli.main import app
+from services.packs import SHIPPED_PACKS
 from tests.support.broken_packs import SOUND
 
 TEXT = SOUND.read_text(encoding="utf-8")
@@ -115,3 +116,11 @@ def test_markdown_and_json(tmp_path: Path) -> None:
         "new": "high",
         "text": "refund cases: severity normal -> high",
     }
+
+
+def test_what_the_law_gives_is_said_clock_by_clock() -> None:
+    packs = [str(SHIPPED_PACKS / name) for name in ("wallet-us", "wallet-uk")]
+    told = CliRunner().invoke(app, ["policy", "diff", *packs]).stdout
+    assert "cases under uk-disp-psd: clock final_response is new: 15 business days" in told
+    assert "cases under us-reg-e: clock correct_error is gone" in told
+    assert "not exact: recalled" in told
