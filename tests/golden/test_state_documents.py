@@ -36,8 +36,9 @@ def test_what_a_later_release_wrote_beside_is_ignored(written: str) -> None:
     assert read_state(later.encode()) == read_state(written.encode())
 
 
-def test_a_damaged_document_is_refused_without_a_word_of_it() -> None:
-    damaged = WRITTEN[0].replace('"lane":"', '"lane":"PRIVATE')
+@pytest.mark.parametrize(("sound", "damaged"), [('"lane":"', '"lane":"PRIVATE'), ("amount", "?")])
+def test_a_damaged_document_is_refused_without_a_word_of_it(sound: str, damaged: str) -> None:
+    damaged = WRITTEN[0].replace(sound, damaged)
     with pytest.raises(ValueError, match="no state document") as refused:
         read_state(damaged.encode())
     assert "PRIVATE" not in "".join(traceback.format_exception(refused.value))

@@ -131,6 +131,12 @@ def _derived(ledger: _Ledger) -> _Derived:
     return _undisturbed(ledger) or _worked_out(ledger)
 
 
+def forget_instants() -> None:
+    """Have everything worked out anew: for whoever measures what that costs."""
+    _derived.cache_clear()
+    spent_at.cache_clear()
+
+
 def _worked_out(ledger: _Ledger) -> _Derived:
     clock = _clock(ledger)
     return _Derived(due(clock, ledger.time), thresholds(clock, ledger.time))

@@ -116,7 +116,7 @@ def read_state(document: bytes) -> LadderState:
     """The state of a stored document. Raises `ValueError`, which quotes nothing of it."""
     try:
         return _READER.decode(document)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, KeyError) as error:
         raise ValueError(f"no state document: {type(error).__name__}") from None
 
 
