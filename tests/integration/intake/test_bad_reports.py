@@ -5,22 +5,14 @@ from __future__ import annotations
 import gc
 import json
 import os
-from pathlib import Path
 
 from services.kit.wire import StoredRecord
 from tests.support.bad_reports import BODIES, GOOD, HEADERS, Bad, Headers
 from tests.support.cases import report_body
 from tests.support.intake import Intake
+from tests.support.memory import GROWTH_BYTES, resident_bytes
 
 _ROUNDS = 20
-_GROWTH_BYTES = 100 * 1024 * 1024
-
-
-def resident_bytes() -> int:
-    """What this process has in memory."""
-    gc.collect()
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def record(number: int, value: bytes | None, headers: Headers | None = None) -> StoredRecord:
@@ -93,8 +85,10 @@ async def test_memory_does_not_grow(intake: Intake) -> None:
         await intake.consume(*(record(n, raw) for n, raw in enumerate(kafka)))
 
     await everything(0)
-    before = resident_bytes()
+    gc.collect()
+    before = resident_bytes(os.getpid())
     for turn in range(1, _ROUNDS):
         await everything(turn)
-    assert resident_bytes() - before < _GROWTH_BYTES
+    gc.collect()
+    assert resident_bytes(os.getpid()) - before < GROWTH_BYTES
     assert (await intake.post("", report_body())).status_code == 201
