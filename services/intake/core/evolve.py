@@ -30,7 +30,8 @@ Changes = dict[str, Any]
 _NOT_IN_DETAIL: Final = frozenset(
     {"status", "by", "by_role", "episode", "contact", "description", "customer", "facts"}
     | {"transaction", "missing_facts", "policy", "source", "external_id", "data_subject"}
-    | {"triage", "locale", "time_zone", "amount", "currency"}
+    | {"triage", "locale", "time_zone", "amount", "currency", "language", "money_at_risk"}
+    | {"representative"}
 )
 _IN_BOTH: Final = sorted(set(events.CaseOpened.model_fields) & set(Case.model_fields))
 
@@ -124,7 +125,8 @@ def _facts(case: Case, event: events.FactsAdded, now: datetime) -> Changes:
 
 def _classified(case: Case, event: events.CaseClassified, now: datetime) -> Changes:
     return {
-        "triage": dict.fromkeys(("category", "severity", "lane"), TriageReason.PERSON),
+        "triage": case.triage
+        | dict.fromkeys(("category", "severity", "lane"), TriageReason.PERSON),
         "category": event.category,
         "severity": event.severity,
         "lane": event.lane,
