@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from schemas.event import PRIVATE, EventData, Model
-from schemas.report import Actor, Contact, Customer, Transaction
+from schemas.report import Actor, Contact, Customer, Representative, Transaction
 from schemas.vocabulary import (
     Category,
     Channel,
@@ -22,6 +22,13 @@ from schemas.vocabulary import (
     Severity,
     Status,
 )
+
+
+class Money(Model):
+    """An amount and its currency."""
+
+    amount: Decimal
+    currency: str
 
 
 class PackPin(Model):
@@ -65,6 +72,10 @@ class CaseOpened(CaseEvent):
     triage: dict[str, str] = {}
     statutory: dict[str, str | bool] = {}
     """What the pack's regimes ask for: dates, kinds and yes or no, never names or numbers."""
+    language: str = "en"
+    """The language that the customer reads and writes."""
+    money_at_risk: Annotated[Money | None, PRIVATE] = None
+    """What the customer may lose, as far as the report says."""
     import_mode: ImportMode | None = None
     opened_at: datetime | None = None
     """When the system that the case was imported from opened it."""
@@ -73,6 +84,7 @@ class CaseOpened(CaseEvent):
     source: Annotated[str | None, PRIVATE] = None
     external_id: Annotated[str | None, PRIVATE] = None
     customer: Annotated[Customer | None, PRIVATE] = None
+    representative: Annotated[Representative | None, PRIVATE] = None
     description: Annotated[str | None, PRIVATE] = None
     contact: Annotated[Contact | None, PRIVATE] = None
     transaction: Annotated[Transaction | None, PRIVATE] = None

@@ -134,6 +134,8 @@ def header_texts(headers: Headers) -> Mapping[str, str]:
             continue
         if raw is None:
             raise EnvelopeError(f"header {name} is null")
+        if name in texts:
+            raise EnvelopeError(f"header {name} stands twice")
         try:
             texts[name] = raw.decode()
         except UnicodeDecodeError as error:

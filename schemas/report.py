@@ -95,6 +95,26 @@ class Contact(Model):
     summary: LongText | None = None
 
 
+class Reach(Model):
+    """How somebody is reached."""
+
+    email: Email | None = None
+    phone: Phone | None = None
+
+
+class Representative(Model):
+    """Somebody who acts for the customer, and what shows that they may.
+
+    `proof`: the customer's own consent to the operator, or a document such as a power of attorney
+    (sent as evidence). Without either it is asked for.
+    """
+
+    name: ShortText
+    relation: ShortText
+    contact: Reach
+    proof: Literal["consent", "document"] | None = None
+
+
 class Transaction(Model):
     """The transaction that the case is about."""
 
@@ -145,6 +165,7 @@ class Report(Model):
     description: LongText
     occurred_at: AwareDatetime
     customer: Customer
+    representative: Representative | None = None
     contact: Contact
     transaction: Transaction | None = None
     facts: Facts = {}

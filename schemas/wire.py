@@ -94,6 +94,7 @@ class Wire:
         if kind is not None and kind.startswith(STRUCTURED.encode()):
             return _structured(value)
         texts = envelope.header_texts(headers)
+        _check_foreign(texts)
         name = topics.foreign_name(texts["ce_type"])
         return ForeignMessage(texts["ce_id"], texts["ce_source"], name, value)
 
@@ -194,6 +195,20 @@ class Wire:
         return DeadLettered(
             hash=hash, reason=reason, topic=topic, partition=part, offset=offset, case_id=entity
         )
+
+
+def _check_foreign(texts: Mapping[str, str]) -> None:
+    """What a stranger may leave out, and must not get wrong."""
+    kind = texts.get("content-type", envelope.CONTENT_TYPE).partition(";")[0].strip().lower()
+    if kind != envelope.CONTENT_TYPE and not kind.endswith("+json"):
+        raise EnvelopeError("content-type is not JSON")
+    if "ce_time" in texts:
+        try:
+            offset = datetime.fromisoformat(texts["ce_time"]).utcoffset()
+        except ValueError as error:
+            raise EnvelopeError("ce_time is not an instant of ISO 8601") from error
+        if offset is None:
+            raise EnvelopeError("ce_time has no offset")
 
 
 def _structured(value: bytes) -> ForeignMessage:

@@ -44,7 +44,7 @@ def build_router(
 ) -> APIRouter:
     """The routes of `/v1/cases` and `/v1/imports`."""
     small = bounded(body_max_bytes)
-    large = bounded(evidence_max_bytes + _FORM_OVERHEAD_BYTES)
+    large = bounded(evidence_max_bytes + _FORM_OVERHEAD_BYTES, json=False)
     cases = APIRouter(prefix="/v1/cases", tags=["cases"], route_class=small)
     grouped = Grouped(entities, Wishes(handlers.desk))
     _add_writes(cases, entities, grouped)

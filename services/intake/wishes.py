@@ -6,11 +6,11 @@ written together. The core decides; evidence has a transaction of its own (`hand
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from schemas.report import Contact, Report
+from schemas.report import CaseAddress, Contact, Report
 from services.intake.core.arrive import arrive, at_impossible_time, spoke
 from services.intake.core.commands import Command, Merge
 from services.intake.core.decide import decide
@@ -20,18 +20,24 @@ from services.kit.idempotency import Answer
 from services.kit.unit import Unit
 
 
+def anybody(_: UUID) -> None:
+    """Whoever asks may."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What one request wants of some cases: named first, so that a group locks them all at once.
 
     `decide` reads nothing but the cases at hand, has its outcome written with those of the group,
-    and raises a fault where it is refused.
+    and raises a fault where it is refused. Before it, `may` is asked about every data subject that
+    the wish concerns, and raises where the caller may not.
     """
 
     decide: Callable[[Working], Done]
     answer: Callable[[Done], Answer]
     reports: tuple[Report, ...] = ()
     ids: tuple[UUID, ...] = ()
+    may: Callable[[UUID], None] = anybody
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +60,22 @@ class Wishes:
 
 def _granted(work: Working, wish: Wish) -> Answer | Exception:
     try:
+        for subject in _concerned(work, wish):
+            wish.may(subject)
         return wish.answer(wish.decide(work))
     except Exception as error:
         return error
+
+
+def _concerned(work: Working, wish: Wish) -> Iterator[UUID]:
+    for report in wish.reports:
+        yield work.blind.sealer.subject_of("customer", report.customer.id)
+        known_case = work.find(CaseAddress(source=report.source, external_id=report.external_id))
+        if known_case is not None:
+            yield known_case.subject
+    for case_id in wish.ids:
+        if case_id in work.cases:
+            yield work.cases[case_id].subject
 
 
 def to_admit(report: Report, answer: Callable[[Done], Answer]) -> Wish:

@@ -5,10 +5,9 @@ Owns the identity of a foreign message and what becomes of one that cannot be de
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
@@ -17,6 +16,7 @@ from services.kit.entities import Incoming
 from services.kit.faults import Poison, Postpone
 from services.kit.ids import derive
 from services.kit.sorting import Stranger
+from services.kit.strict_json import NotJson, read_json
 from services.kit.unit import QUERIES, Unit
 from services.kit.wire import pack, record_hash
 
@@ -39,8 +39,8 @@ def identity(item: Stranger) -> UUID:
 def to_incoming(item: Stranger, real_now: datetime) -> Incoming | Poison:
     """The message as the service sees it, or why it can't be read."""
     try:
-        data: Any = json.loads(item.message.value)
-    except (ValueError, RecursionError) as error:
+        data = read_json(item.message.value)
+    except NotJson as error:
         return Poison("not_json", str(error)[:200])
     if not isinstance(data, dict):
         return Poison("not_an_object", "the value must be a JSON object")

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from schemas.wire import Wire
+from tests.support.bad_reports import BODIES, GOOD, HEADERS
 from tests.support.desk import Desk, report_of
 from tests.support.kit import until
+from tests.support.memory import GROWTH_BYTES, resident_bytes
 from tests.support.stack import RunningStack
 from tests.support.topics import (
     backend,
@@ -200,6 +202,38 @@ async def test_headers_that_are_no_cloudevent_stop_nothing(stack: RunningStack, 
     after = [letter for letter in await _letters(stack) if letter["hash"] not in before]
     assert len(after) == len(bad)
     assert all(letter["reason"] for letter in after)
+
+
+async def test_every_class_by_both_roads_and_the_service_stays_as_it_was(
+    stack: RunningStack, desk: Desk
+) -> None:
+    await _send_everything(stack, 0)
+    pid = (await stack.processes())["intake"]["pid"]
+    before = resident_bytes(pid)
+    for turn in range(1, 10):
+        await _send_everything(stack, turn)
+    await stack.quiet()
+    process = (await stack.processes())["intake"]
+    assert (process["pid"], process["restarts"]) == (pid, 0)
+    assert resident_bytes(pid) - before < GROWTH_BYTES
+    await desk.report(report_of("after-everything"))
+
+
+async def _send_everything(stack: RunningStack, turn: int) -> None:
+    for name, bad in BODIES.items():
+        headers = {"content-type": bad.content_type} if bad.content_type else {}
+        answer = await stack.client.post("/v1/cases", content=bad.raw, headers=headers)
+        assert (answer.status_code, name) == (bad.status, name), answer.text
+    topic = f"{stack.prefix}reports"
+    async with backend(stack) as producer:
+        for name, bad in BODIES.items():
+            id_ = f"{name} {turn}"
+            raw, named = bad.raw + b" " * turn, report_headers(id_)
+            if bad.kafka:
+                await producer.send(topic, raw, key=id_.encode(), headers=named)
+        for name, attributes in HEADERS.items():
+            await producer.send(topic, GOOD, key=f"{name} {turn}".encode(), headers=attributes)
+        await producer.send_and_wait(topic, None, key=f"{turn}".encode())
 
 
 async def test_a_message_for_an_unknown_case_waits_and_is_taken_when_it_is_known(

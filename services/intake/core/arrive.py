@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from schemas.case import CaseEvent, ContactAdded, EvidenceAdded, FactsAdded
 from schemas.conversation import CustomerAnswered
+from schemas.pack import FactNeed
 from schemas.report import Actor, Contact, EvidenceRef, Report, Transaction
 from schemas.vocabulary import Channel, Direction, Role, Status
 from services.intake.core import facts
@@ -189,7 +190,7 @@ def _evidence(case: Case, news: News, policy: Policy) -> Iterable[CaseEvent]:
         yield EvidenceAdded(
             **said(case, _actor(case, news)),
             fact=fact,
-            missing_facts=facts.missing(policy.rule(case.category).facts, known),
+            missing_facts=facts.missing(_needs(case, policy), known),
             sha256=file.sha256,
             media_type=file.media_type,
             name=file.name,
@@ -207,7 +208,11 @@ def _answered(case: Case, news: News, after: Status) -> CaseEvent:
 
 
 def _missing(case: Case, policy: Policy) -> tuple[str, ...]:
-    return facts.missing(policy.rule(case.category).facts, facts.of_case(case))
+    return facts.missing(_needs(case, policy), facts.of_case(case))
+
+
+def _needs(case: Case, policy: Policy) -> tuple[FactNeed, ...]:
+    return facts.needs(policy, case.category, case.representative)
 
 
 _EVENTS: Final[tuple[Callable[[Case, News, Policy], Iterable[CaseEvent]], ...]] = (

@@ -114,13 +114,15 @@ def _keep_promise(command: commands.KeepPromise, at: Setting) -> Told:
 
 
 def _classify(command: commands.Classify, at: Setting) -> Told:
-    rule = at.policies.of(at.case).rule(command.category)
+    policy = at.policies.of(at.case)
+    rule = policy.rule(command.category)
+    needs = facts.needs(policy, command.category, at.case.representative)
     return events.CaseClassified(
         **at.said(command),
         category=command.category,
         severity=command.severity or rule.severity,
         lane=rule.lane,
-        missing_facts=facts.missing(rule.facts, facts.of_case(at.case)),
+        missing_facts=facts.missing(needs, facts.of_case(at.case)),
         reason=command.reason,
     )
 
@@ -180,6 +182,9 @@ def _merge(command: commands.Merge, at: Setting) -> Told:
     if at.target.status is Status.MERGED:
         detail = f"that case lives on in {at.target.merged_into}"
         return Refused(Refusal.TARGET_IS_MERGED, detail)
+    if at.target.status in (Status.CLOSED, Status.WITHDRAWN) or at.target.stands_still():
+        detail = "nobody works on that case: reopen it first"
+        return Refused(Refusal.TARGET_IS_OVER, detail, pointer="/into")
     return events.CaseMerged(**at.said(command), into=command.into, facts=at.case.facts)
 
 

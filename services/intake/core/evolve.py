@@ -30,7 +30,8 @@ Changes = dict[str, Any]
 _NOT_IN_DETAIL: Final = frozenset(
     {"status", "by", "by_role", "episode", "contact", "description", "customer", "facts"}
     | {"transaction", "missing_facts", "policy", "source", "external_id", "data_subject"}
-    | {"triage", "locale", "time_zone", "amount", "currency", "statutory"}
+    | {"triage", "locale", "time_zone", "amount", "currency", "language", "money_at_risk"}
+    | {"representative", "statutory"}
 )
 _IN_BOTH: Final = sorted(set(events.CaseOpened.model_fields) & set(Case.model_fields))
 

@@ -12,14 +12,23 @@ from typing import Any, Final
 
 from schemas.pack import FactNeed
 from schemas.pack_clocks import Texts
-from schemas.report import Customer, Transaction
-from services.intake.core.state import Case
+from schemas.report import Customer, Representative, Transaction
+from schemas.vocabulary import Category
+from services.intake.core.state import Case, Policy
 
 _STAFF_NUMBER: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")
 EVIDENCE: Final = "evidence."
 UNNAMED: Final = "evidence"
 COMPLAINED_ABOUT: Final = "complained_about"
 """The fact that names the agents whom the customer complains about, by staff number."""
+AUTHORISATION: Final = FactNeed(
+    fact="evidence.authorisation",
+    why={
+        "en": "Somebody acts for you: we need your consent, or a document that says they may.",
+        "zh": "有人代您办理:需要您本人同意,或能证明其获得授权的文件。",
+    },
+)
+"""What is asked for where somebody acts for the customer and has not shown that they may."""
 _UNKNOWN: Final[tuple[Any, ...]] = (None, "", [], {})
 
 
@@ -57,6 +66,15 @@ class Known:
                 return None
 
 
+def needs(
+    policy: Policy, category: Category, representative: Representative | None
+) -> tuple[FactNeed, ...]:
+    """What a case of a category needs; with somebody who acts for the customer, proof of it."""
+    wanted = policy.rule(category).facts
+    unproved = representative is not None and representative.proof is None
+    return (*wanted, AUTHORISATION) if unproved else wanted
+
+
 def complained_about(told: Mapping[str, Any]) -> tuple[str, ...]:
     """The staff numbers among some facts of agents who must not have the case.
 
@@ -73,9 +91,9 @@ def evidence_fact(name: str) -> str:
     return name if name == UNNAMED or name.startswith(EVIDENCE) else EVIDENCE + name
 
 
-def missing(needs: Sequence[FactNeed], known: Known) -> tuple[str, ...]:
+def missing(wanted: Sequence[FactNeed], known: Known) -> tuple[str, ...]:
     """The names of the needed facts that nobody has told us, in the pack's order."""
-    return tuple(need.fact for need in needs if not known.holds(need.fact))
+    return tuple(need.fact for need in wanted if not known.holds(need.fact))
 
 
 def of_case(case: Case, proved: Collection[str] | None = None) -> Known:
@@ -89,11 +107,13 @@ def of_case(case: Case, proved: Collection[str] | None = None) -> Known:
     )
 
 
-def explain(names: Collection[str], needs: Sequence[FactNeed], locale: str) -> list[dict[str, str]]:
+def explain(
+    names: Collection[str], wanted: Sequence[FactNeed], locale: str
+) -> list[dict[str, str]]:
     """`[{"fact", "why"}]` for the missing facts, in the customer's language."""
     return [
         {"fact": need.fact, "why": in_language(need.why, locale)}
-        for need in needs
+        for need in wanted
         if need.fact in names
     ]
 

@@ -41,6 +41,7 @@ class Refusal(StrEnum):
     UNKNOWN_CASE = "unknown_case"
     MERGED_INTO_ITSELF = "merged_into_itself"
     TARGET_IS_MERGED = "target_is_merged"
+    TARGET_IS_OVER = "target_is_over"
     UNKNOWN_CONTACT = "unknown_contact"
     NO_CONTACT_LEFT = "no_contact_left"
     ERASED = "erased"

@@ -80,5 +80,6 @@ def _as_report(case: Case, first: ContactRecord) -> Report:
         description=first.description or first.contact.summary or case.description,
         occurred_at=first.occurred_at,
         customer=case.customer.model_copy(update={"identity_verified": case.identity_verified}),
+        representative=case.representative,
         contact=first.contact,
     )

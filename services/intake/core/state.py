@@ -14,9 +14,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict
 
-from schemas.case import PackPin
+from schemas.case import Money, PackPin
 from schemas.pack import CategoryRule, Pack
-from schemas.report import Actor, Contact, Customer, EvidenceRef, Transaction
+from schemas.report import Actor, Contact, Customer, EvidenceRef, Representative, Transaction
 from schemas.vocabulary import (
     Category,
     ConsentTo,
@@ -37,6 +37,8 @@ class TriageReason(StrEnum):
     STATED = "stated"
     KEYWORDS = "keywords"
     TRANSACTION_NAMED = "transaction_named"
+    WRITTEN_IN = "written_in"
+    AMOUNT_WRITTEN = "amount_written"
     NOTHING_MATCHED = "nothing_matched"
     CATEGORY_RULE = "category_rule"
     MATCHED = "matched"
@@ -107,6 +109,7 @@ class Case(_Part):
     source: str
     external_id: str
     customer: Customer
+    representative: Representative | None = None
     identity_verified: bool
     status: Status
     episode: int
@@ -114,6 +117,8 @@ class Case(_Part):
     severity: Severity
     lane: Lane
     triage: dict[str, str]
+    language: str = "en"
+    money_at_risk: Money | None = None
     policy: PackPin
     opened_at: datetime
     occurred_at: datetime

@@ -1,4 +1,5 @@
-"""What a case is, found without asking anybody: category, severity and lane, each with a Reason.
+"""What a case is, found without asking anybody, each with a Reason: category, severity, lane,
+language, money at risk.
 
 Owns the order of the rules: what the reporter stated, then the pack's keywords in the text, then
 a fallback. Never overrides a person (`classify` does, with its own event).
@@ -12,8 +13,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from schemas.case import Money
 from schemas.report import Report
 from schemas.vocabulary import Category, Lane, Severity
+from services.intake.core.reading import language_of, money_at_risk, said_in
 from services.intake.core.state import Policy, TriageReason
 
 
@@ -24,6 +27,8 @@ class Triage:
     category: Category
     severity: Severity
     lane: Lane
+    language: str
+    money_at_risk: Money | None
     reasons: dict[str, str]
 
 
@@ -34,18 +39,22 @@ def triage(report: Report, policy: Policy) -> Triage:
     """The category by the first rule that speaks; severity and lane by the pack's category."""
     category, why = _category(report, policy)
     rule = policy.rule(category)
+    language, why_language = language_of(report)
+    money, why_money = money_at_risk(report)
     reasons = {
+        "language": why_language.value,
+        "money_at_risk": why_money.value,
         "category": why.value,
         "severity": TriageReason.CATEGORY_RULE.value,
         "lane": TriageReason.CATEGORY_RULE.value,
     }
-    return Triage(category, rule.severity, rule.lane, reasons)
+    return Triage(category, rule.severity, rule.lane, language, money, reasons)
 
 
 def _category(report: Report, policy: Policy) -> tuple[Category, TriageReason]:
     if report.category is not None:
         return report.category, TriageReason.STATED
-    matched = _by_keywords(f"{report.description}\n{report.contact.summary or ''}", policy)
+    matched = _by_keywords(said_in(report), policy)
     if matched is not None:
         return matched, TriageReason.KEYWORDS
     if report.transaction is not None:

@@ -57,12 +57,18 @@ def line(row: Mapping[str, Any]) -> Body:
 
 def missing_facts(case: Case, policy: Policy) -> list[dict[str, str]]:
     """The missing facts with the reason for asking, in the customer's language."""
-    needs = policy.rule(case.category).facts
-    return facts.explain(case.missing_facts, needs, case.customer.locale)
+    wanted = facts.needs(policy, case.category, case.representative)
+    return facts.explain(case.missing_facts, wanted, case.customer.locale)
 
 
 def _triage(case: Case) -> Body:
-    values = {"category": case.category, "severity": case.severity, "lane": case.lane}
+    values = {
+        "category": case.category,
+        "severity": case.severity,
+        "lane": case.lane,
+        "language": case.language,
+        "money_at_risk": case.money_at_risk and case.money_at_risk.model_dump(mode="json"),
+    }
     found = {
         name: {"value": value, "reason": case.triage[name]}
         for name, value in {**values, "policy": case.policy.name}.items()

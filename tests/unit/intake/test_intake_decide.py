@@ -189,3 +189,10 @@ def test_free_words_are_private() -> None:
     assert "张三" not in str(public)
     assert "李四" not in str(public)
     assert private["outcome"] == "张三收到了"
+
+
+@pytest.mark.parametrize("how", ["close", "withdraw"])
+def test_no_case_is_merged_into_one_that_nobody_works_on(how: str) -> None:
+    target = after(open_case(external_id="target"), how, reason="x")
+    answer = refused(ordered(open_case(), "merge", target, into=str(target.id)))
+    assert (answer.reason, answer.pointer) == (Refusal.TARGET_IS_OVER, "/into")

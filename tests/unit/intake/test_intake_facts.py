@@ -8,6 +8,7 @@ import pytest
 
 from schemas.pack import FactNeed
 from services.intake.core.facts import (
+    AUTHORISATION,
     Known,
     complained_about,
     explain,
@@ -15,7 +16,8 @@ from services.intake.core.facts import (
     in_language,
     missing,
 )
-from tests.support.cases import CONTACTED, RECEIPT, TRANSACTION_ID, open_case, report
+from services.intake.core.views import missing_facts
+from tests.support.cases import CONTACTED, POLICY, RECEIPT, TRANSACTION_ID, open_case, report
 
 
 def known(evidence: tuple[str, ...] = (), **changes: Any) -> Known:
@@ -118,3 +120,21 @@ def test_a_file_sent_before_proves_what_it_proved() -> None:
 def test_only_staff_numbers_travel_in_clear(said: Any, numbers: tuple[str, ...]) -> None:
     assert complained_about({"complained_about": said}) == numbers
     assert complained_about({}) == ()
+
+
+SON = {"name": "张小三", "relation": "son", "contact": {"phone": "+8613900000000"}}
+
+
+def test_whoever_acts_for_the_customer_is_asked_to_show_that_they_may() -> None:
+    case = open_case(representative=SON)
+    assert AUTHORISATION.fact in case.missing_facts
+    whys = {need["fact"]: need["why"] for need in missing_facts(case, POLICY)}
+    assert whys[AUTHORISATION.fact] == AUTHORISATION.why["zh"]
+
+
+@pytest.mark.parametrize("proof", ["consent", "document"])
+def test_whoever_has_shown_it_is_not_asked_again(proof: str) -> None:
+    case = open_case(representative={**SON, "proof": proof})
+    assert AUTHORISATION.fact not in case.missing_facts
+    assert case.representative is not None
+    assert case.representative.relation == "son"
