@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import available_timezones
 
@@ -53,10 +54,16 @@ def _calendars(pack: Pack) -> Iterator[PackProblem]:
 
 
 def _time_zone(name: str, place: Place) -> Iterator[PackProblem]:
-    zones = available_timezones()
+    zones = _zones()
     if name not in zones:
         near = alternatives(name, zones) or ": write an IANA name such as Asia/Shanghai"
         yield PackProblem(place, f"there is no time zone {name!r}{near}")
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    """Read once: the list is a walk through some hundred files."""
+    return frozenset(available_timezones())
 
 
 def _match(pack: Pack) -> Iterator[PackProblem]:
