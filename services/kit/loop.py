@@ -15,14 +15,16 @@ import structlog
 from services.kit import telemetry
 
 _log = structlog.get_logger(__name__)
-_MAX_BACKOFF_S = 5.0
+_MAX_BACKOFF_S = 2.0
+_SAY_AGAIN_S = 30.0
 
 
 class BackgroundLoop:
     """Runs `step` for ever; a step answers the seconds to rest (0: there is more to do).
 
-    Setting `wake` ends a rest early. An exception is logged, counted as not well, and tried again
-    after a pause that doubles up to five seconds.
+    Setting `wake` ends a rest early. An exception is counted as not well, and tried again after a
+    pause that doubles up to two seconds and that nothing ends early: while a broker is away each
+    report would wake the relay. It is logged at first, then every half minute.
     """
 
     def __init__(self, name: str, step: Callable[[], Awaitable[float]]) -> None:
@@ -30,6 +32,7 @@ class BackgroundLoop:
         self.wake = asyncio.Event()
         self.well = False
         self._step = step
+        self._said_at = float("-inf")
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -53,12 +56,19 @@ class BackgroundLoop:
             except Exception as error:
                 failures += 1
                 self._note(False)
-                _log.warning("loop_failed", loop=self.name, error=repr(error)[:300])
-                rest_s = min(_MAX_BACKOFF_S, 0.05 * 2**failures) * random.uniform(0.7, 1.0)  # noqa: S311
+                self._complain(error, failures)
+                backoff_s = min(_MAX_BACKOFF_S, 0.05 * 2.0 ** min(failures, 10))
+                await asyncio.sleep(backoff_s * random.uniform(0.7, 1.0))  # noqa: S311
             else:
                 failures = 0
                 self._note(True)
-            await self._rest(rest_s)
+                await self._rest(rest_s)
+
+    def _complain(self, error: Exception, failures: int) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if failures == 1 or now_s - self._said_at > _SAY_AGAIN_S:
+            self._said_at = now_s
+            _log.warning("loop_failed", loop=self.name, error=repr(error)[:300], in_a_row=failures)
 
     def _note(self, well: bool) -> None:
         self.well = well

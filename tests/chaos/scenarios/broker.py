@@ -84,13 +84,12 @@ async def _away(home: World, steady: Steady, lasts_s: float) -> _Outage:
     begin, began = home.now(), time.monotonic()
     home.proxies["kafka"].cut()
     await asyncio.sleep(lasts_s)
-    steady.stop()
-    taken = sum(began <= at for at in steady.taken)
-    offered = steady.offered
-    await offering
+    taken, offered = len(steady.taken), steady.offered
     median = median_rate(steady.taken, began, time.monotonic() - 1)
     home.proxies["kafka"].heal()
     healed, end = time.monotonic(), home.now()
+    steady.stop()
+    await offering
     home.spans.append(Span("broker_away", "kafka", begin, end + 2 * RECOVERY_S))
     drained = (await home.client.post("/local/quiet", timeout=400)).status_code == 200
     drained_s = time.monotonic() - healed if drained else None
