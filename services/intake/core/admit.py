@@ -101,6 +101,7 @@ def opening(report: Report, subject: UUID, chosen: Choice) -> CaseOpened:
     at = contact_at(report)
     customer, money = report.customer, report.transaction
     known = facts.Known(customer, money, report.facts, (), report.description)
+    needed = facts.needs(policy, found.category, report.representative)
     actor = actor_of(report.contact, customer.id, customer.name)
     return CaseOpened(
         status=Status.OPEN,
@@ -122,9 +123,7 @@ def opening(report: Report, subject: UUID, chosen: Choice) -> CaseOpened:
         time_zone=customer.time_zone,
         amount=money.amount if money else None,
         currency=money.currency if money else None,
-        missing_facts=facts.missing(
-            facts.needs(policy, found.category, report.representative), known
-        ),
+        missing_facts=facts.missing(needed, known),
         complained_about=facts.complained_about(report.facts),
         statutory=statutory(policy.pack, report.facts, money),
         source=report.source,

@@ -52,6 +52,8 @@ def test_the_first_rule_that_is_met_decides() -> None:
     assert taken_by(phone, rest) == (
         "phone",
         {
+            "language": "stated",
+            "money_at_risk": "transaction_named",
             "category": "stated",
             "severity": "category_rule",
             "lane": "category_rule",
