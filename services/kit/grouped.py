@@ -153,7 +153,7 @@ async def _known(
     places = [place for place in map(_place, asks) if place is not None]
     if not places:
         return {}
-    rows = await unit.conn.fetch(QUERIES["recall_all"], *columns(places))
+    rows = await unit.conn.fetch(QUERIES["recall"], *columns(places))
     await unit.sealer.load(row["subject"] for row in rows if row["subject"])
     return {(row["scope"], row["key"]): row for row in rows}
 

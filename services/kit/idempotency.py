@@ -83,7 +83,7 @@ async def _in(unit: Unit, asked: Asked, work: Callable[[Unit], Awaitable[Answer]
     if asked.key is None:
         return respond(await work(unit))
     if await unit.conn.fetchrow(QUERIES["claim_key"], *asked) is None:
-        row = await unit.conn.fetchrow(QUERIES["recall"], asked.scope, asked.key)
+        row = await unit.conn.fetchrow(QUERIES["recall"], [asked.scope], [asked.key])
         if row is not None and row["subject"] is not None:
             await unit.sealer.load([row["subject"]])
         return replay(asked, row, unit.sealer)

@@ -1,6 +1,9 @@
 -- name: stub
--- Rows for entities that are new, so that there is something to lock. Ids sorted in the client.
+-- Rows for entities that are new, which nobody else can lock before we commit: answers those, as
+-- `lock` does. Ids sorted in the client.
 INSERT INTO entity (id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING
+RETURNING id, subject, part, s1, h1, s2, h2, o1, p1, o2, p2, parked, state, last_at, wake_at,
+    known_at, held_until, g1, g2
 
 -- name: lock
 -- Lock and load in one statement, in one order everywhere (unordered locking deadlocks).
@@ -280,10 +283,6 @@ ON CONFLICT DO NOTHING RETURNING key
 UPDATE idempotency SET subject = $3, status = $4, answer = $5 WHERE scope = $1 AND key = $2
 
 -- name: recall
--- The answer stored under an idempotency key.
-SELECT request_hash, subject, status, answer FROM idempotency WHERE scope = $1 AND key = $2
-
--- name: recall_all
 -- The answers stored under some idempotency keys.
 SELECT i.scope, i.key, i.request_hash, i.subject, i.status, i.answer
 FROM unnest($1::text[], $2::text[]) AS u(scope, key) JOIN idempotency i USING (scope, key)

@@ -86,10 +86,13 @@ class Unit:
         """Lock entities (sorted), making stubs of those that are new where `create`."""
         named = set(ids)
         wanted = sorted(named - self.entities.keys())
+        if wanted and create:
+            await self.adopt(await self.conn.fetch(QUERIES["stub"], wanted))
+            wanted = [id for id in wanted if id not in self.entities]
         if wanted:
-            if create:
-                await self.conn.execute(QUERIES["stub"], wanted)
             await self.adopt(await self.conn.fetch(QUERIES["lock"], wanted))
+        # For those that are new nobody was waited for: a time read before is not too early.
+        if wanted or self._clock is None:
             await self.look_at_the_clock()
         return {id: self.entities[id] for id in named if id in self.entities}
 

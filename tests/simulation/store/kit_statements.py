@@ -51,7 +51,8 @@ def read_clock(s: MemoryStore) -> Answer:
 
 @does(Q["stub"])
 def stub(s: MemoryStore, ids: list[UUID]) -> Answer:
-    return sum(s.entity.insert_new({**_STUB, "id": id}) for id in ids)
+    new = [{**_STUB, "id": id} for id in ids]
+    return [row for row in new if s.entity.insert_new(row)]
 
 
 @does(Q["lock"])

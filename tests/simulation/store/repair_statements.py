@@ -105,13 +105,7 @@ def settle_key(
 
 
 @does(Q["recall"])
-def recall(s: MemoryStore, scope: str, key: str) -> Answer:
-    row = s.idempotency.get((scope, key))
-    return [row] if row else []
-
-
-@does(Q["recall_all"])
-def recall_all(s: MemoryStore, scopes: list[str], keys: list[str]) -> Answer:
+def recall(s: MemoryStore, scopes: list[str], keys: list[str]) -> Answer:
     found = (s.idempotency.get(place) for place in zip(scopes, keys, strict=True))
     return [row for row in found if row]
 
