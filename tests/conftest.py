@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest
 
 from services.ground.roles import ROLES, prepare
@@ -23,6 +24,10 @@ from tests.support import parts
 from tests.support.parts import Server
 
 KAFKA = parts.stack_broker()
+
+# What an example takes says how busy the machine is; speed is measured in benchmarks/.
+hypothesis.settings.register_profile("recourse", deadline=None)
+hypothesis.settings.load_profile("recourse")
 
 
 def pytest_report_header() -> str:
