@@ -37,8 +37,14 @@ def write_history(
     out: Annotated[Path, typer.Argument(dir_okay=False, help="NDJSON; packed if it ends in .gz")],
     url: Url = None,
     state: State = DEFAULT_STATE,
+    examples: Annotated[
+        Path | None, typer.Option(exists=True, help="of this pack instead: nothing need run")
+    ] = None,
 ) -> None:
     """Write what happened to every case, for `simulate`. It holds no personal data."""
+    if examples is not None:
+        _write_examples(out, examples)
+        return
     front = address("front", url, state)
     pages = _pages(front)
     first = next(pages)
@@ -48,6 +54,24 @@ def write_history(
         file.write(_line(head))
         count = sum(_add(file, page) for page in chain([first], pages))
     typer.echo(f"{count:,} cases, {len(policies)} policies: {out}")
+
+
+def _write_examples(out: Path, folder: Path) -> None:
+    from services.packs import load_pack
+    from services.policy.example_history import lines_of
+    from services.policy.examples import read_examples
+    from services.yaml_files import InvalidFileError
+
+    try:
+        found = read_examples(folder)
+        if found is None:
+            fail(f"{folder} has no examples.yaml", 2)
+        lines = list(lines_of(load_pack(folder), found))
+    except (InvalidFileError, ValueError) as error:
+        fail(str(error), 2)
+    with _written(out) as file:
+        file.writelines(map(_line, lines))
+    typer.echo(f"{len(lines) - 1} examples: {out}")
 
 
 def _policy(front: str, row: Mapping[str, Any]) -> dict[str, Any]:

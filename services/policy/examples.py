@@ -22,7 +22,7 @@ from schemas.vocabulary import Status
 from services.escalation.core.policy import Policy
 from services.escalation.core.views import ladder_view
 from services.file_mistakes import mistakes_of
-from services.policy.rehearsal import Rehearsal
+from services.policy.trial import Trial
 from services.yaml_files import Document, read_yaml
 
 _UNPLAYABLE: Final = (ValueError, LookupError, ArithmeticError, TypeError)
@@ -101,8 +101,8 @@ def broken_promises(policy: Policy, examples: Examples) -> Iterator[PackProblem]
 def _difference(policy: Policy, example: Example, position: int) -> Iterator[PackProblem]:
     place: tuple[str | int, ...] = ("examples", position)
     try:
-        rehearsal = played(policy, example)
-        found = list(moves_of(rehearsal, policy.zone))
+        trial = played(policy, example)
+        found = list(moves_of(trial, policy.zone))
     except _UNPLAYABLE as error:
         detail = " ".join(str(error).split())[:200]
         yield PackProblem(place, f"{example.name}: cannot be played: {detail}")
@@ -118,15 +118,15 @@ def _difference(policy: Policy, example: Example, position: int) -> Iterator[Pac
     if len(found) > len(example.expect):
         extra = found[len(example.expect)].said()
         yield PackProblem((*place, "expect"), f"{example.name}: nobody expected {extra}")
-    yield from _other_deadlines(example, rehearsal, place)
+    yield from _other_deadlines(example, trial, place)
 
 
 def _other_deadlines(
-    example: Example, rehearsal: Rehearsal, place: tuple[str | int, ...]
+    example: Example, trial: Trial, place: tuple[str | int, ...]
 ) -> Iterator[PackProblem]:
     if example.deadlines is None:
         return
-    found = statutory_deadlines(rehearsal)
+    found = statutory_deadlines(trial)
     for name in sorted({*found, *example.deadlines}):
         wanted, got = example.deadlines.get(name, "no clock"), found.get(name, "no clock")
         if wanted != got:
@@ -134,34 +134,39 @@ def _other_deadlines(
             yield PackProblem((*place, "deadlines", name), message)
 
 
-def statutory_deadlines(rehearsal: Rehearsal) -> dict[str, str]:
+def statutory_deadlines(trial: Trial) -> dict[str, str]:
     """The strict last date and the state of each clock of the law, by its name in the case."""
     return {
         clock["name"]: f"{clock['statute']['strict']} {clock['state']}"
-        for clock in ladder_view(rehearsal.state, rehearsal.policy)["clocks"]
+        for clock in ladder_view(trial.state, trial.policy)["clocks"]
         if clock["statute"] is not None
     }
 
 
-def played(policy: Policy, example: Example) -> Rehearsal:
+def played(policy: Policy, example: Example) -> Trial:
     """The case as it stands at the end of its example."""
     zone = policy.zone
-    rehearsal = Rehearsal(policy)
+    trial = Trial(policy)
     opening = dict(example.open)
-    rehearsal.open(_instant(opening.pop("at"), zone), **opening)
+    trial.open(_instant(opening.pop("at"), zone), **opening)
     for step in example.steps:
         at = _instant(step.at, zone)
-        rehearsal.run_until(at)
+        trial.run_until(at)
         status = {"status": step.status} if step.status else {}
-        rehearsal.tell(step.event, at, {**step.fields, **status})
-    rehearsal.run_until(_instant(example.until, zone))
-    return rehearsal
+        trial.tell(step.event, at, {**step.fields, **status})
+    trial.run_until(ends_at(policy, example))
+    return trial
 
 
-def moves_of(rehearsal: Rehearsal, zone: ZoneInfo) -> Iterator[Move]:
+def ends_at(policy: Policy, example: Example) -> datetime:
+    """Until when the case is looked at."""
+    return _instant(example.until, policy.zone)
+
+
+def moves_of(trial: Trial, zone: ZoneInfo) -> Iterator[Move]:
     """Every entry into a rung and every offer so far, at the zone's local time."""
-    made_at = {offer.id: offer.made_at for offer in rehearsal.state.offers}
-    for event in rehearsal.events:
+    made_at = {offer.id: offer.made_at for offer in trial.state.offers}
+    for event in trial.events:
         if isinstance(event, RungEntered):
             at, rung = _local(event.entered_at, zone), event.rung
             yield Move(at=at, rung=rung, group=event.owner_group, reason=event.reason.value)

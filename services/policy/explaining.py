@@ -22,7 +22,7 @@ from services.policy import wording
 from services.policy.examples import Move, moves_of
 from services.policy.loading import ReadPolicy
 from services.policy.reasoning import parts_of
-from services.policy.rehearsal import Rehearsal
+from services.policy.trial import Trial
 
 _SUBJECT: Final = UUID(int=0)
 _AHEAD: Final = timedelta(days=60)
@@ -47,14 +47,14 @@ def explain_case(report: Report, policies: Sequence[ReadPolicy]) -> Explained:
     chosen = choose(report, offered)
     digest = chosen.policy.pin.digest
     taker = next(read for read in policies if read.policy.digest == digest)
-    rehearsal = Rehearsal(taker.policy)
+    trial = Trial(taker.policy)
     event = opening(report, _SUBJECT, chosen)
-    rehearsal.tell(event.event_name, report.occurred_at, event.model_dump())
-    state = rehearsal.state
+    trial.tell(event.event_name, report.occurred_at, event.model_dump())
+    state = trial.state
     ladder = ladder_view(state, taker.policy)
     arithmetic = explain_ladder(state, taker.policy)
-    rehearsal.run_until(report.occurred_at + _AHEAD)
-    moves = tuple(moves_of(rehearsal, taker.policy.zone))
+    trial.run_until(report.occurred_at + _AHEAD)
+    moves = tuple(moves_of(trial, taker.policy.zone))
     return Explained(report, chosen, taker, ladder, arithmetic, moves)
 
 

@@ -48,7 +48,7 @@ from services.escalation.core.state import LadderState, read_state
 from services.escalation.core.turn import Decision, Turn
 from services.escalation.core.views import ladder_view
 from services.packs import DEFAULT_PACK, canonical, load_pack, pinned
-from services.policy.rehearsal import STATUS_AFTER
+from services.policy.trial import STATUS_AFTER
 
 CASE = UUID("6f9619ff-8b86-d011-b42d-00cf4fc964ff")
 STATUTORY = Path(__file__).parents[1] / "data" / "packs" / "statutory"

@@ -16,6 +16,7 @@ from schemas.case_events import CASE_EVENTS
 from schemas.escalation import LadderEvent
 from schemas.vocabulary import Category, Status
 from services.escalation.core.engine import decide_event, decide_wake
+from services.escalation.core.journal import Entry, of_event
 from services.escalation.core.policy import Policy
 from services.escalation.core.state import LadderState, read_state
 from services.escalation.core.turn import Decision
@@ -35,12 +36,13 @@ STATUS_AFTER: Final = {
 """The status after an event that says none."""
 
 
-class Rehearsal:
-    """A case under one policy; `events` is everything that came out so far."""
+class Trial:
+    """A case under one policy; `events` is all that came out so far, `happened` what was told."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.events: list[LadderEvent] = []
+        self.happened: list[Entry] = []
         self._document: bytes | None = None
         self._wake_at: datetime | None = None
         self._status = Status.OPEN
@@ -77,17 +79,18 @@ class Rehearsal:
         """
         self._status = Status(fields.get("status") or STATUS_AFTER.get(name, self._status))
         event: CaseEvent = _EVENTS[name].model_validate({**fields, "status": self._status})
-        self._keep(
-            decide_event(
-                self.state if self._document else None,
-                event,
-                event_id=self._next_id(name),
-                recorded_at=at,
-                policy=self.policy,
-                now=at,
-                case_id=_CASE,
-            )
+        event_id = self._next_id(name)
+        decision = decide_event(
+            self.state if self._document else None,
+            event,
+            event_id=event_id,
+            recorded_at=at,
+            policy=self.policy,
+            now=at,
+            case_id=_CASE,
         )
+        self._keep(decision)
+        self.happened.append(of_event(event, event_id, at, at, decision))
 
     def run_until(self, until: datetime) -> None:
         """Wake the case at every instant it asks for, up to this one."""
