@@ -5,6 +5,8 @@ Owns paths, parameters and status codes (walkthrough, section 1).
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -26,6 +28,7 @@ from services.intake.wishes import Wish, Wishes, to_admit, to_hear, to_obey
 from services.kit.faults import Invalid
 from services.kit.grouped import Grouped
 from services.kit.idempotency import Answer
+from services.kit.identity.principal import acting, check_own
 from services.kit.unit import Entities
 from services.kit.waiting import wait_until
 
@@ -64,7 +67,7 @@ def _add_writes(router: APIRouter, entities: Entities, grouped: Grouped[Wish]) -
     @router.post("", status_code=201)
     async def report_case(request: Request, report: Report) -> Response:
         """Report a problem. 201 for a new case, 200 for one known or joined as a contact."""
-        return await grouped.post(request, to_admit(report, _admitted))
+        return await grouped.post(request, _own(request, to_admit(report, _admitted)))
 
     @router.post("/{case_id}/contacts", status_code=201)
     async def add_contact(request: Request, case_id: UUID, contact: Contact) -> Response:
@@ -87,6 +90,11 @@ def _add_writes(router: APIRouter, entities: Entities, grouped: Grouped[Wish]) -
             return Answer(200, _ordered(done, command), subject=done.case.subject)
 
         return await grouped.post(request, to_obey(case_id, command, answer))
+
+
+def _own(request: Request, wish: Wish) -> Wish:
+    """A wish that meets nothing that is not the caller's, where the caller is a customer."""
+    return replace(wish, may=partial(check_own, request))
 
 
 def _add_imports(router: APIRouter, grouped: Grouped[Wish]) -> None:
@@ -122,7 +130,8 @@ def _add_evidence(
         form has another boundary, and would look like another request.
         """
         upload = await _upload(request, max_bytes)
-        fact, by = _named(upload)
+        fact, stated = _named(upload)
+        by = _acting(request, stated)
         async with entities.transaction() as unit:
             done, file = await handlers.evidence(unit, case_id, upload, fact, by)
         return {
@@ -195,6 +204,12 @@ async def _upload(request: Request, max_bytes: int) -> Upload:
     if not upload.content:
         raise Invalid("/file", "the file is empty")
     return upload
+
+
+def _acting(request: Request, stated: Actor | None) -> Actor | None:
+    said = None if stated is None else stated.model_dump(mode="json", exclude_none=True)
+    by = acting(request, said)
+    return None if by is None else Actor.model_validate(by)
 
 
 def _named(upload: Upload) -> tuple[str | None, Actor | None]:
