@@ -34,6 +34,24 @@ from services.kit.waiting import wait_until
 
 _FACT: TypeAdapter[str] = TypeAdapter(FactName)
 _FORM_OVERHEAD_BYTES = 64 * 1024
+_BYTES = {"type": "string", "format": "binary"}
+_FORM = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {
+                    "file": _BYTES,
+                    "fact": {"type": "string", "pattern": "^[a-z][a-z0-9_.]{0,79}$"},
+                    "by": {"type": "string", "description": "JSON: role, id, name"},
+                },
+            },
+            "example": {"file": "receipt.png", "fact": "evidence.payment_receipt"},
+        }
+    },
+}
 After = Annotated[str | None, Query(max_length=200, description="such as cases:17")]
 
 
@@ -122,7 +140,7 @@ def _add_evidence(
     shelf: reads.Shelf,
     max_bytes: int,
 ) -> None:
-    @router.post("/{case_id}/evidence", status_code=201)
+    @router.post("/{case_id}/evidence", status_code=201, openapi_extra={"requestBody": _FORM})
     async def add_evidence(request: Request, case_id: UUID) -> dict[str, Any]:
         """Send a file (multipart: `file`, and optionally `fact` and `by`).
 
@@ -142,7 +160,11 @@ def _add_evidence(
             "size": len(upload.content),
         }
 
-    @router.get("/{case_id}/evidence/{sha256}")
+    @router.get(
+        "/{case_id}/evidence/{sha256}",
+        response_class=Response,
+        responses={200: {"content": {"*/*": {"schema": _BYTES}}}},
+    )
     async def read_evidence(case_id: UUID, sha256: str) -> Response:
         """A file that was sent, as it was; never to be shown inside a page."""
         kept, content = await shelf.file(case_id, sha256)

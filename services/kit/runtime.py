@@ -21,6 +21,7 @@ from services.kit.connecting import connect
 from services.kit.identity.exposure import refuse_to_stand_open
 from services.kit.identity.wiring import stand_before
 from services.kit.machinery import Machinery, within
+from services.kit.openapi import describe, read_examples
 from services.kit.operations import Operations
 from services.kit.settings import Settings
 from services.kit.unit import Entities
@@ -67,6 +68,7 @@ def build_app(
 
     app = FastAPI(title=blueprint.title, lifespan=lifespan, docs_url=None, redoc_url=None)
     http.install(app)
+    describe(app, parts.access, read_examples(blueprint.migrations.parent))
     operations = Operations(
         entities,
         machinery.loops,

@@ -28,6 +28,7 @@ from services.kit.identity.access import OPERATIONS
 from services.kit.identity.guard import Guard
 from services.kit.identity.wiring import ownership
 from services.kit.migrate import migrate
+from services.kit.openapi import describe, read_examples
 from services.kit.sorting import Reader
 from services.kit.unit import Entities
 from services.kit.wire import StoredRecord
@@ -136,6 +137,7 @@ async def _house(
 def _application(blueprint: Blueprint, parts: Parts) -> FastAPI:
     app = FastAPI(title=blueprint.title, docs_url=None, redoc_url=None)
     http.install(app)
+    describe(app, parts.access, read_examples(blueprint.migrations.parent))
     for router in parts.routers:
         app.include_router(router)
     return app
