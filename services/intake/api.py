@@ -35,6 +35,7 @@ from services.kit.waiting import wait_until
 _FACT: TypeAdapter[str] = TypeAdapter(FactName)
 _FORM_OVERHEAD_BYTES = 64 * 1024
 _BYTES = {"type": "string", "format": "binary"}
+_FILE: dict[int | str, dict[str, Any]] = {200: {"content": {"*/*": {"schema": _BYTES}}}}
 _FORM = {
     "required": True,
     "content": {
@@ -160,11 +161,7 @@ def _add_evidence(
             "size": len(upload.content),
         }
 
-    @router.get(
-        "/{case_id}/evidence/{sha256}",
-        response_class=Response,
-        responses={200: {"content": {"*/*": {"schema": _BYTES}}}},
-    )
+    @router.get("/{case_id}/evidence/{sha256}", response_class=Response, responses=_FILE)
     async def read_evidence(case_id: UUID, sha256: str) -> Response:
         """A file that was sent, as it was; never to be shown inside a page."""
         kept, content = await shelf.file(case_id, sha256)

@@ -95,7 +95,8 @@ def _complete(route: str, operation: dict[str, Any], examples: Mapping[str, Any]
         operation["parameters"] = [*operation.get("parameters", []), _KEY]
     responses = operation["responses"]
     responses.pop("422", None)
-    for status in _statuses(method, path):
+    names = {each["name"] for each in operation.get("parameters", ())}
+    for status in _statuses(method, path, "after" in names):
         responses[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
     for status, answer in examples.get("answers", {}).items():
         content = responses.setdefault(status, _known_again()).setdefault("content", {})
@@ -104,9 +105,9 @@ def _complete(route: str, operation: dict[str, Any], examples: Mapping[str, Any]
         operation["requestBody"]["content"]["application/json"]["example"] = examples["request"]
 
 
-def _statuses(method: str, path: str) -> Iterator[int]:
+def _statuses(method: str, path: str, waits: bool) -> Iterator[int]:
     yield from _ALWAYS
-    if "{" in path:
+    if "{" in path or waits:
         yield 404
     if method != "GET":
         yield from _WITH_BODY
