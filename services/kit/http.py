@@ -17,7 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from services.kit.db import RETRYABLE_ERRORS
+from services.kit.db import RETRYABLE_ERRORS, UNKEEPABLE_ERRORS
 from services.kit.faults import Behind, Forbidden, Invalid, NotFound, Refused
 
 _log = structlog.get_logger(__name__)
@@ -106,6 +106,8 @@ def install(app: FastAPI) -> None:
         lambda e: problem(503, "behind", "Not there yet", reason="behind", wanted=e.wanted),
     )
     on(HTTPException, lambda e: problem(e.status_code, "http", str(e.detail)))
+    for unkeepable in UNKEEPABLE_ERRORS:
+        on(unkeepable, lambda _: invalid([{"pointer": "", "detail": "holds a character NUL"}]))
     for kind in RETRYABLE_ERRORS:
         on(kind, _unavailable)  # type: ignore[arg-type] # every entry is an Exception
     on(TimeoutError, _unavailable)

@@ -91,7 +91,7 @@ class Fuzz:
         answer = self._answer(name, sent)
         self.met[answer.status_code] += 1
         behind = answer.status_code == 503 and answer.json()["reason"] == "behind"
-        assert answer.status_code < 500 or behind, (case.operation.label, answer.text)
+        assert answer.status_code < 500 or behind, (case.as_curl_command(), answer.text)
         case.validate_response(
             schemathesis.Response.from_httpx(answer, verify=False),
             checks=[CHECKS.get_one(check) for check in _WANTED],  # type: ignore[misc]
