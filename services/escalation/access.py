@@ -11,15 +11,23 @@ from services.kit.identity.things import OwnCase
 _CASE: Final = OwnCase(waits=True)
 BY_CUSTOMER: Final = frozenset({"escalate", "accept_offer", "decline_offer"})
 """What a customer may order about the ladder of their own case."""
+BY_AGENT: Final = BY_CUSTOMER | {
+    *("claim", "release", "acknowledge", "de_escalate", "pause", "resume", "extend", "recuse"),
+    *("hand_over", "request_action", "cancel_action"),
+}
+"""What an agent may order: all but to put a case under another policy."""
 
+_COMMANDS: Final = {Role.CUSTOMER: BY_CUSTOMER, Role.AGENT: BY_AGENT}
 ACCESS: Final = Access(
     {
+        "GET /v1/ladders/export": Rule(SUPERVISOR),
         "GET /v1/ladders/{case_id}": Rule(STAFF, CUSTOMER, _CASE),
         "GET /v1/ladders/{case_id}/actions": Rule(STAFF),
         "GET /v1/ladders/{case_id}/explain": Rule(STAFF, CUSTOMER, _CASE),
         "GET /v1/ladders/{case_id}/export": Rule(STAFF),
+        "GET /v1/ladders/{case_id}/migration": Rule(SUPERVISOR),
         "POST /v1/ladders/{case_id}/commands": Rule(
-            STAFF, CUSTOMER, _CASE, commands={Role.CUSTOMER: BY_CUSTOMER}, acts=True
+            STAFF, CUSTOMER, _CASE, commands=_COMMANDS, acts=True
         ),
         "GET /v1/queues/{group}": Rule(STAFF),
         "GET /v1/roster/agents": Rule(STAFF),
@@ -32,5 +40,8 @@ ACCESS: Final = Access(
         "GET /v1/roster/supervisors/{staff_number}": Rule(STAFF),
         "GET /v1/policies": Rule(STAFF | OPS),
         "GET /v1/policies/{digest}": Rule(STAFF | OPS),
+        "GET /v1/policies/calendars": Rule(STAFF | OPS),
+        "GET /v1/policies/calendars/{digest}": Rule(STAFF | OPS),
+        "GET /v1/policies/shadow": Rule(STAFF | OPS),
     }
 )

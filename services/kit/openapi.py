@@ -96,13 +96,18 @@ def _complete(route: str, operation: dict[str, Any], examples: Mapping[str, Any]
     responses = operation["responses"]
     responses.pop("422", None)
     names = {each["name"] for each in operation.get("parameters", ())}
-    for status in _statuses(method, path, "after" in names):
+    for status in {*_statuses(method, path, "after" in names), *_problems(responses)}:
         responses[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
     for status, answer in examples.get("answers", {}).items():
         content = responses.setdefault(status, _known_again()).setdefault("content", {})
         content.setdefault("application/json", {"schema": {"type": "object"}})["example"] = answer
     if "request" in examples:
         operation["requestBody"]["content"]["application/json"]["example"] = examples["request"]
+
+
+def _problems(responses: Mapping[str, Any]) -> list[int]:
+    """Problems that the route itself declares."""
+    return [status for status in _TITLES if str(status) in responses]
 
 
 def _statuses(method: str, path: str, waits: bool) -> Iterator[int]:

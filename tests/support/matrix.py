@@ -40,6 +40,7 @@ class Objects:
     messages: Mapping[str, str]
     incident: str
     digest: str
+    calendar: str
     evidence: str
 
 
@@ -78,12 +79,14 @@ async def populate(town: Town) -> Objects:
     )
     assert put.status_code == 200, put.text
     policies = await town.clients["escalation"].get("/v1/policies", headers=supervisor)
+    calendars = await town.clients["escalation"].get("/v1/policies/calendars", headers=supervisor)
     return Objects(
         {**cases, "absent": ABSENT},
         {"own": "cust-own", "foreign": "cust-foreign", "absent": "cust-absent"},
         await _messages(town, cases),
         incident.json()["id"],
         policies.json()["items"][0]["digest"],
+        calendars.json()["items"][0]["digest"],
         sent.json()["sha256"],
     )
 
@@ -110,7 +113,10 @@ def asks(method: str, path: str, role: str, objects: Objects) -> Iterator[Ask]:
     name = f"{method} {path}"
     if "{case_id}" in path or "{recipient_id}" in path:
         for whose in OBJECTS:
-            yield Ask(whose, method, _filled(path, whose, objects), _body(name, role, by))
+            body = _body(name, role, by)
+            if path.endswith("/migration"):
+                body = {"params": {"to": objects.digest}}
+            yield Ask(whose, method, _filled(path, whose, objects), body)
     elif name in _BY_PERSON:
         for whose in OBJECTS:
             yield Ask(whose, method, path, _about(name, objects.people[whose]))
@@ -139,6 +145,8 @@ def _filled(path: str, whose: str, objects: Objects) -> str:
         "group": "frontline",
         "staff_number": "A1024",
     }
+    if "/calendars/" in path:
+        parameters["digest"] = objects.calendar
     if path.startswith("/v1/roster/supervisors"):
         parameters["staff_number"] = "A3001"
     return path.format(**parameters)

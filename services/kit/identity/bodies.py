@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterator
 from typing import Any, Final
 
 from starlette.types import Message, Receive
 
-from services.kit.identity.denial import too_deep, too_large, too_slow
+from services.kit.identity.denial import not_json, too_deep, too_large, too_slow
+from services.kit.strict_json import NotJson, read_json
 
 MAX_DEPTH: Final = 64
 _OPEN: Final = b"{["
@@ -64,11 +64,11 @@ def _outside_strings(body: bytes) -> Iterator[int]:
 
 
 def parsed(body: bytes) -> Any:
-    """The JSON of a body as the framework will read it; None where it is none."""
+    """The JSON of a body, of which nobody else can read something else. Raises `Denied`."""
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+        return read_json(body)
+    except NotJson as error:
+        raise not_json(error.pointer, error.detail) from None
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:

@@ -60,6 +60,11 @@ def too_deep(max_depth: int) -> Denied:
     return Denied(invalid([{"pointer": "", "detail": detail}]))
 
 
+def not_json(pointer: str, detail: str) -> Denied:
+    """422: what two readers could read as two things is not looked at."""
+    return Denied(invalid([{"pointer": pointer, "detail": detail}]))
+
+
 def too_many(wait_s: float) -> Denied:
     """429 with the seconds after which it is worth trying again."""
     answer = problem(429, "too-many-requests", "Too many requests", reason="rate_limited")

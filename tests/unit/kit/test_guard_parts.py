@@ -74,7 +74,9 @@ def test_depth_is_what_a_parser_would_find(value: object, most: int, ascii_only:
 def test_a_depth_bomb_is_refused_before_it_is_parsed(bomb: bytes) -> None:
     with pytest.raises(Denied):
         check_depth(bomb)
-    assert parsed(b"[" * (MAX_DEPTH - 1)) is None
+    for bad in (b"[" * (MAX_DEPTH - 1), b'{"by": 1, "by": 2}', b"NaN", b"\xff"):
+        with pytest.raises(Denied):
+            parsed(bad)
 
 
 def receiving(*chunks: bytes) -> tuple[list[Message], object]:
