@@ -55,7 +55,7 @@ format: setup ## Format the code
 	$(BIN)/ruff check --fix .
 
 goldens: setup ## Write JSON Schemas, rendered templates and generated pages anew
-	RECOURSE_WRITE_GOLDENS=1 $(BIN)/python -m pytest tests/golden
+	RECOURSE_WRITE_GOLDENS=1 $(BIN)/python -m pytest tests/golden tests/integration/openapi/test_openapi.py tests/integration/identity/test_authorisation_matrix.py
 
 simulate: setup ## Histories with faults, from seeds (FOR= seconds, COUNT=, SEED= replays one)
 	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--for $(or $(FOR),180) $(if $(COUNT),--count $(COUNT)) $(if $(LEAST),--least $(LEAST)))

@@ -35,12 +35,20 @@ def call(method: str, url: str) -> Any:
     import httpx  # not needed by `recourse run`, whose start-up it would slow down
 
     try:
-        answer = httpx.request(method, url, timeout=30, trust_env=False)
+        answer = httpx.request(method, url, timeout=30, trust_env=False, headers=credential())
     except httpx.HTTPError as error:
         fail(f"{url} does not answer: {error}", 2)
     if answer.is_error:
         fail(problem_text(answer))
     return answer.json()
+
+
+def credential() -> dict[str, str]:
+    """The token or key of whoever runs the command, where identity is on."""
+    from services.kit.settings import CallerSettings, read_settings
+
+    token = read_settings(CallerSettings).token
+    return {} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"}
 
 
 def every(url: str) -> list[dict[str, Any]]:

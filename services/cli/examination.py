@@ -14,6 +14,7 @@ from services.kit.blueprint import Blueprint
 from services.kit.broker_security import client_options
 from services.kit.connecting import open_pools
 from services.kit.db import UNREACHABLE
+from services.kit.identity.exposure import exposure, is_loopback
 from services.kit.sealing import Sealer, UnsealError
 from services.kit.settings import Settings
 from services.yaml_files import InvalidFileError
@@ -39,8 +40,24 @@ class Finding:
 
 
 async def examine(blueprint: Blueprint, settings: Settings) -> list[Finding]:
-    """Database, keys, what the service itself can be asked, and the broker, in this order."""
-    return [*await _database(blueprint, settings), *await _broker(blueprint, settings)]
+    """Exposure, database, keys, what the service can be asked, and the broker, in this order."""
+    return [
+        _identity(settings),
+        *await _database(blueprint, settings),
+        *await _broker(blueprint, settings),
+    ]
+
+
+def _identity(settings: Settings) -> Finding:
+    """Whether anybody could call from elsewhere."""
+    fault = exposure(settings)
+    if fault is not None:
+        return Finding("identity", Verdict.BAD, fault)
+    if settings.identity == "on":
+        return Finding("identity", Verdict.OK, "every request needs a token or an API key")
+    if is_loopback(settings.http_host):
+        return Finding("identity", Verdict.LOOK, "off: nobody is asked who they are, on loopback")
+    return Finding("identity", Verdict.LOOK, "off beyond loopback, where a proxy authenticates")
 
 
 async def _database(blueprint: Blueprint, settings: Settings) -> list[Finding]:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import httpx
 
-from services.cli.client import problem_text
+from services.cli.client import credential, problem_text
 
 _AT_ONCE: Final = 8
 _CHUNK: Final = 200
@@ -56,7 +56,7 @@ def send_all(lines: Iterable[Line], address: str) -> Iterator[Result]:
     """
     waiting = iter(lines)
     with (
-        httpx.Client(base_url=address, timeout=60, trust_env=False) as client,
+        httpx.Client(base_url=address, timeout=60, trust_env=False, headers=credential()) as client,
         ThreadPoolExecutor(_AT_ONCE) as pool,
     ):
         while chunk := list(islice(waiting, _CHUNK)):

@@ -14,6 +14,7 @@ from services.cli import (
     calendars,
     demo,
     installation,
+    keys,
     migrating,
     operators,
     policies,
@@ -35,6 +36,11 @@ class Kafka(enum.StrEnum):
 
     EMBEDDED = "embedded"
     APACHE = "apache"
+
+
+AskWho = Annotated[
+    bool, typer.Option("--identity", help="ask who calls; POST /local/token gives test tokens")
+]
 
 
 def _instant(text: str) -> datetime:
@@ -81,6 +87,7 @@ def up(
     ] = None,
     topics_prefix: Annotated[str, typer.Option(help="before each topic's name")] = "recourse.",
     host: Annotated[str, typer.Option(help="must be loopback")] = "127.0.0.1",
+    identity: AskWho = False,
 ) -> None:
     """Run the whole stack on this machine, on loopback, until Ctrl-C."""
     from services.local.broker import KafkaProfile
@@ -96,6 +103,7 @@ def up(
         shadow=shadow,
         port=port,
         topics_prefix=topics_prefix,
+        identity=identity,
     )
     raise typer.Exit(run_until_signal(UpOptions(options, json_line, host)))
 
@@ -126,6 +134,7 @@ app.command("import")(operators.import_cases)
 app.command()(operators.republish)
 app.command()(installation.migrate)
 app.command()(installation.doctor)
+app.add_typer(keys.keys, name="keys")
 app.add_typer(installation.database, name="database")
 app.add_typer(installation.topics, name="topics")
 

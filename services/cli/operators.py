@@ -41,7 +41,7 @@ def list_dead_letters(
 ) -> None:
     """List those that nobody has settled, newest first."""
     letters = every(f"{address(service, url, state)}/internal/dead-letters")
-    _rows(letters, ("hash", "topic", "reason", "detail", "case_id", "sequence", "at"), as_json)
+    print_rows(letters, ("hash", "topic", "reason", "detail", "case_id", "sequence", "at"), as_json)
 
 
 @dead_letters.command("show")
@@ -72,7 +72,7 @@ def list_parked(
 ) -> None:
     """List parked records, the longest waiting first."""
     records = every(f"{address(service, url, state)}/internal/parked")
-    _rows(records, ("case_id", "topic", "sequence", "reason", "at"), as_json)
+    print_rows(records, ("case_id", "topic", "sequence", "reason", "at"), as_json)
 
 
 @case.command("show")
@@ -159,7 +159,7 @@ def republish(
     show(call("POST", f"{address(service, url, state)}/internal/republish/{topic}"))
 
 
-def _rows(items: list[dict[str, object]], columns: tuple[str, ...], as_json: bool) -> None:
+def print_rows(items: list[dict[str, object]], columns: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         show(items)
         return

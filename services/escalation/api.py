@@ -128,7 +128,7 @@ def _queues(ladders: Ladders) -> APIRouter:
 def _shadow(entities: Entities, policy: Policy | None) -> APIRouter:
     router = APIRouter(prefix="/v1/policies", tags=["policies"])
 
-    @router.get("/shadow")
+    @router.get("/shadow", responses={404: {"description": "No pack runs in the shadow"}})
     async def read_shadow() -> dict[str, Any]:
         """What the shadow pack would have done to the cases opened since, beside what was done."""
         return await shadow_report(entities.db, policy)

@@ -10,6 +10,7 @@ import structlog
 
 from schemas.topics import ACTIONS, ACTIONS_ANSWERED, CASES, ESCALATIONS, STREAM_CONTROL, TOPICS
 from schemas.wire import Wire
+from services.escalation.access import ACCESS
 from services.escalation.answers import AnswersConsumer
 from services.escalation.api import build_routers
 from services.escalation.core.pack_calendars import calendar_problems
@@ -73,6 +74,7 @@ async def build(entities: Entities, settings: EscalationSettings) -> Parts:
     hearing = BackgroundLoop("roster", learn_roster)
     return Parts(
         routers=build_routers(entities, ladders, staff, book, shadow.policy if shadow else None),
+        access=ACCESS,
         logic=logic,
         foreign=AnswersConsumer(logic, stale_after),
         loops=[BackgroundLoop("policies", learn_policies), hearing, *moving],

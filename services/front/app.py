@@ -12,17 +12,20 @@ import uvicorn
 from services.front.routing import Front
 from services.front.settings import FrontSettings
 from services.kit import telemetry
+from services.kit.identity.exposure import refuse_to_stand_open
 from services.kit.settings import read_settings
 
 
 @contextlib.asynccontextmanager
-async def clients(urls: Mapping[str, str]) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
+async def clients(
+    urls: Mapping[str, str], auth: httpx.Auth | None = None
+) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
     """An HTTP client per service, with the service's address as its base URL."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
     async with contextlib.AsyncExitStack() as opened:
         yield {
             service: await opened.enter_async_context(
-                httpx.AsyncClient(base_url=url, limits=limits, trust_env=False)
+                httpx.AsyncClient(base_url=url, limits=limits, trust_env=False, auth=auth)
             )
             for service, url in urls.items()
         }
@@ -49,4 +52,5 @@ async def serve(settings: FrontSettings) -> None:
 def main() -> None:
     """Run the front until it is told to stop."""
     settings = read_settings(FrontSettings)
+    refuse_to_stand_open(settings)
     asyncio.run(serve(settings))

@@ -26,6 +26,7 @@ PREFIXES: Final[Mapping[str, tuple[str, ...]]] = {
     "notifier": ("/v1/deliveries", "/v1/recipients", "/v1/dossiers", "/v1/callbacks"),
 }
 _HEALTH_TIMEOUT_S: Final = 2.0
+_TOLD: Final = frozenset({"content-type", "www-authenticate", "retry-after"})
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -63,8 +64,10 @@ class Front:
         """The services' documents as one."""
         try:
             answers = await asyncio.gather(
-                *(_document(client) for client in self._clients.values())
+                *(_document(client, request) for client in self._clients.values())
             )
+        except httpx.HTTPStatusError as error:
+            return _as_answered(error.response)
         except httpx.HTTPError as error:
             return problem(
                 502, "service-unavailable", "A service does not answer", detail=repr(error)
@@ -90,8 +93,16 @@ async def _state(client: httpx.AsyncClient) -> str:
     return "ready" if answer.status_code == 200 else f"not ready: {answer.text[:500]}"
 
 
-async def _document(client: httpx.AsyncClient) -> dict[str, Any]:
-    answer = await client.get("/openapi.json")
+def _as_answered(answer: httpx.Response) -> Response:
+    """What a service refuses, the front refuses alike."""
+    kept = {name: value for name, value in answer.headers.items() if name in _TOLD}
+    return Response(answer.content, answer.status_code, kept)
+
+
+async def _document(client: httpx.AsyncClient, request: Request) -> dict[str, Any]:
+    """A service's document, with the caller's own credential where there is one."""
+    given = request.headers.get("authorization")
+    answer = await client.get("/openapi.json", headers={"authorization": given} if given else None)
     answer.raise_for_status()
     document: dict[str, Any] = answer.json()
     return document

@@ -5,6 +5,8 @@ Owns paths, parameters and status codes (walkthrough, section 1).
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -26,11 +28,31 @@ from services.intake.wishes import Wish, Wishes, to_admit, to_hear, to_obey
 from services.kit.faults import Invalid
 from services.kit.grouped import Grouped
 from services.kit.idempotency import Answer
+from services.kit.identity.principal import acting, check_own
 from services.kit.unit import Entities
 from services.kit.waiting import wait_until
 
 _FACT: TypeAdapter[str] = TypeAdapter(FactName)
 _FORM_OVERHEAD_BYTES = 64 * 1024
+_BYTES = {"type": "string", "format": "binary"}
+_FILE: dict[int | str, dict[str, Any]] = {200: {"content": {"*/*": {"schema": _BYTES}}}}
+_FORM = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {
+                    "file": _BYTES,
+                    "fact": {"type": "string", "pattern": "^[a-z][a-z0-9_.]{0,79}$"},
+                    "by": {"type": "string", "description": "JSON: role, id, name"},
+                },
+            },
+            "example": {"file": "receipt.png", "fact": "evidence.payment_receipt"},
+        }
+    },
+}
 After = Annotated[str | None, Query(max_length=200, description="such as cases:17")]
 
 
@@ -64,7 +86,7 @@ def _add_writes(router: APIRouter, entities: Entities, grouped: Grouped[Wish]) -
     @router.post("", status_code=201)
     async def report_case(request: Request, report: Report) -> Response:
         """Report a problem. 201 for a new case, 200 for one known or joined as a contact."""
-        return await grouped.post(request, to_admit(report, _admitted))
+        return await grouped.post(request, _own(request, to_admit(report, _admitted)))
 
     @router.post("/{case_id}/contacts", status_code=201)
     async def add_contact(request: Request, case_id: UUID, contact: Contact) -> Response:
@@ -87,6 +109,11 @@ def _add_writes(router: APIRouter, entities: Entities, grouped: Grouped[Wish]) -
             return Answer(200, _ordered(done, command), subject=done.case.subject)
 
         return await grouped.post(request, to_obey(case_id, command, answer))
+
+
+def _own(request: Request, wish: Wish) -> Wish:
+    """A wish that meets nothing that is not the caller's, where the caller is a customer."""
+    return replace(wish, may=partial(check_own, request))
 
 
 def _add_imports(router: APIRouter, grouped: Grouped[Wish]) -> None:
@@ -114,7 +141,7 @@ def _add_evidence(
     shelf: reads.Shelf,
     max_bytes: int,
 ) -> None:
-    @router.post("/{case_id}/evidence", status_code=201)
+    @router.post("/{case_id}/evidence", status_code=201, openapi_extra={"requestBody": _FORM})
     async def add_evidence(request: Request, case_id: UUID) -> dict[str, Any]:
         """Send a file (multipart: `file`, and optionally `fact` and `by`).
 
@@ -122,7 +149,8 @@ def _add_evidence(
         form has another boundary, and would look like another request.
         """
         upload = await _upload(request, max_bytes)
-        fact, by = _named(upload)
+        fact, stated = _named(upload)
+        by = _acting(request, stated)
         async with entities.transaction() as unit:
             done, file = await handlers.evidence(unit, case_id, upload, fact, by)
         return {
@@ -133,7 +161,7 @@ def _add_evidence(
             "size": len(upload.content),
         }
 
-    @router.get("/{case_id}/evidence/{sha256}")
+    @router.get("/{case_id}/evidence/{sha256}", response_class=Response, responses=_FILE)
     async def read_evidence(case_id: UUID, sha256: str) -> Response:
         """A file that was sent, as it was; never to be shown inside a page."""
         kept, content = await shelf.file(case_id, sha256)
@@ -195,6 +223,12 @@ async def _upload(request: Request, max_bytes: int) -> Upload:
     if not upload.content:
         raise Invalid("/file", "the file is empty")
     return upload
+
+
+def _acting(request: Request, stated: Actor | None) -> Actor | None:
+    said = None if stated is None else stated.model_dump(mode="json", exclude_none=True)
+    by = acting(request, said)
+    return None if by is None else Actor.model_validate(by)
 
 
 def _named(upload: Upload) -> tuple[str | None, Actor | None]:

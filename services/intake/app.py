@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from schemas.topics import CASES, REPORTS, STREAM_CONTROL, TOPICS
 from schemas.wire import Wire
 from services.intake import store
+from services.intake.access import ACCESS
 from services.intake.api import build_router
 from services.intake.handlers import Handlers, ReportsConsumer
 from services.intake.incident_api import incident_router
@@ -51,6 +52,7 @@ async def build(entities: Entities, settings: IntakeSettings) -> Parts:
     loop = BackgroundLoop("incidents", teller.step)
     return Parts(
         routers=[router, _incidents(entities, desk, incidents, settings.body_max_bytes)],
+        access=ACCESS,
         foreign=ReportsConsumer(desk),
         loops=[loop],
         busy=teller.busy,

@@ -13,6 +13,3 @@ class IntakeSettings(Settings):
     evidence_max_bytes: int = Field(
         default=10 * 1024 * 1024, ge=1, description="the largest file that a customer may send"
     )
-    body_max_bytes: int = Field(
-        default=256 * 1024, ge=1024, description="the largest JSON body of a request"
-    )

@@ -14,6 +14,7 @@ from fastapi import APIRouter
 
 from services.kit.entities import Logic
 from services.kit.foreign import ForeignLogic
+from services.kit.identity.access import Access
 from services.kit.loop import BackgroundLoop
 from services.kit.quiet import Extra
 from services.kit.rows import Streams
@@ -30,11 +31,13 @@ async def _nothing_more(_: datetime) -> tuple[list[str], dict[str, int]]:
 class Parts:
     """What a service is made of, built once the database answers.
 
+    `access` says who may use each route; one that it does not name is nobody's.
     `busy` adds to the quiet report: what is in flight, and counters that move with work done.
     `channels` are notifications that wake the service's own loops; `closing` runs at the end.
     """
 
     routers: Sequence[APIRouter]
+    access: Access = field(default_factory=lambda: Access({}))
     logic: Logic | None = None
     foreign: ForeignLogic | None = None
     loops: Sequence[BackgroundLoop] = ()

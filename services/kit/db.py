@@ -40,6 +40,12 @@ DATA_ERRORS: tuple[type[BaseException], ...] = (
 )
 """SQLSTATE classes 22 and 23: the data itself does not fit."""
 
+UNKEEPABLE_ERRORS: tuple[type[Exception], ...] = (
+    asyncpg.UntranslatableCharacterError,
+    asyncpg.CharacterNotInRepertoireError,
+)
+"""A text with a NUL in it, where the database keeps it as text or JSON."""
+
 
 class Database:
     """A pool of connections of one role."""

@@ -35,6 +35,15 @@ class Refused(Exception):
         self.extra = extra or {}
 
 
+class Forbidden(Exception):
+    """The caller may not do this: 403 with the reason."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.detail = detail
+
+
 class NotFound(Exception):
     """What the caller named does not exist: 404."""
 

@@ -77,7 +77,7 @@ class Grouped(Generic[_What]):
 
     async def post(self, request: Request, what: _What) -> Response:
         """Answer a request once it is durable; raises the fault that refuses it."""
-        ask = Ask(await read_asked(request), what)
+        ask = Ask(await read_asked(request, self._entities.sealer), what)
         try:
             return await self._gathering.submit(ask)
         except HeldUp:

@@ -17,8 +17,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from services.kit.db import RETRYABLE_ERRORS
-from services.kit.faults import Behind, Invalid, NotFound, Refused
+from services.kit.db import RETRYABLE_ERRORS, UNKEEPABLE_ERRORS
+from services.kit.faults import Behind, Forbidden, Invalid, NotFound, Refused
 
 _log = structlog.get_logger(__name__)
 _TYPE = "https://recourse.invalid/problems/"
@@ -79,6 +79,11 @@ def validation_errors(error: RequestValidationError) -> list[dict[str, Any]]:
     return found
 
 
+def forbidden(reason: str, detail: str = "") -> Problem:
+    """403: who asks is known, and may not do this."""
+    return problem(403, "forbidden", "Not allowed", reason=reason, detail=detail)
+
+
 def install(app: FastAPI) -> None:
     """Give an application the answers to every fault."""
 
@@ -90,6 +95,7 @@ def install(app: FastAPI) -> None:
 
     on(RequestValidationError, lambda e: invalid(validation_errors(e)))
     on(Invalid, lambda e: invalid([{"pointer": e.pointer, "detail": e.detail}]))
+    on(Forbidden, lambda e: forbidden(e.reason, e.detail))
     on(NotFound, lambda e: problem(404, "not-found", "Not found", detail=str(e)))
     on(
         Refused,
@@ -100,6 +106,8 @@ def install(app: FastAPI) -> None:
         lambda e: problem(503, "behind", "Not there yet", reason="behind", wanted=e.wanted),
     )
     on(HTTPException, lambda e: problem(e.status_code, "http", str(e.detail)))
+    for unkeepable in UNKEEPABLE_ERRORS:
+        on(unkeepable, lambda _: invalid([{"pointer": "", "detail": "holds a character NUL"}]))
     for kind in RETRYABLE_ERRORS:
         on(kind, _unavailable)  # type: ignore[arg-type] # every entry is an Exception
     on(TimeoutError, _unavailable)

@@ -20,6 +20,7 @@ from pydantic_core import to_json
 
 from services.kit.faults import Invalid
 from services.kit.http import problem
+from services.kit.identity.principal import caller, check_own
 from services.kit.sealing import Sealer
 from services.kit.unit import QUERIES, Entities, Unit
 
@@ -55,28 +56,45 @@ class Asked(NamedTuple):
         return f"{self.scope}\0{self.key}".encode()
 
 
-async def read_asked(request: Request) -> Asked:
+async def read_asked(request: Request, sealer: Sealer) -> Asked:
     """What tells a request from another. Raises `Invalid` for a key that is none."""
     key = request.headers.get("idempotency-key")
     if key is not None and not 1 <= len(key) <= 255:
         raise Invalid("/Idempotency-Key", "must have 1 to 255 characters")
     digest = sha256(request.method.encode() + b"\0" + await request.body()).digest()
-    return Asked(request.url.path, key, digest)
+    return Asked(_scope_of(request, sealer), key, digest)
 
 
 async def run_once(
     request: Request, entities: Entities, work: Callable[[Unit], Awaitable[Answer]]
 ) -> Response:
     """Do the work of a POST in one transaction, once per `Idempotency-Key`."""
-    asked = await read_asked(request)
+    asked = await read_asked(request, entities.sealer)
+
+    async def owned(unit: Unit) -> Answer:
+        answer = await work(unit)
+        check_own(request, answer.subject)
+        return answer
+
     for left in reversed(range(TRIES)):
         try:
             async with entities.transaction() as unit:
-                return await _in(unit, asked, work)
+                return await _in(unit, asked, owned)
         except ROLLED_BACK:
             if not left:
                 raise
     raise AssertionError("unreachable")
+
+
+def _scope_of(request: Request, sealer: Sealer) -> str:
+    """Where a key is one and the same: the path, and once callers are known, each for themselves.
+
+    A caller's id may be personal, so that only its blind index rests here.
+    """
+    who = caller(request.scope)
+    if who is None:
+        return request.url.path
+    return f"{sealer.blind('caller', f'{who.role}:{who.id}').hex()} {request.url.path}"
 
 
 async def _in(unit: Unit, asked: Asked, work: Callable[[Unit], Awaitable[Answer]]) -> Response:

@@ -21,6 +21,10 @@ FROM entity WHERE id = $1
 -- Only the positions, for waiting until a position is applied.
 SELECT s1, s2, o1, o2, state IS NOT NULL AS decided FROM entity WHERE id = $1
 
+-- name: owner
+-- Whose an entity is, without opening it.
+SELECT subject FROM entity WHERE id = $1
+
 -- name: claim
 -- Entities that are due, by the index, skipping what another worker holds. Only case rows.
 SELECT id, subject, part, s1, h1, s2, h2, o1, p1, o2, p2, parked, state, last_at, wake_at,

@@ -18,7 +18,10 @@ from services.kit import http, telemetry
 from services.kit.blueprint import Blueprint, Parts
 from services.kit.calm_server import CalmServer
 from services.kit.connecting import connect
+from services.kit.identity.exposure import refuse_to_stand_open
+from services.kit.identity.wiring import stand_before
 from services.kit.machinery import Machinery, within
+from services.kit.openapi import describe, read_examples
 from services.kit.operations import Operations
 from services.kit.settings import Settings
 from services.kit.unit import Entities
@@ -30,10 +33,12 @@ async def run(blueprint: Blueprint, settings: Settings) -> None:
     entities, closing = await connect(blueprint, settings)
     parts = await blueprint.build(entities, settings)
     machinery = Machinery(blueprint, settings, entities, parts)
-    app = build_app(blueprint, entities, parts, machinery)
+    guard, doors = await stand_before(
+        build_app(blueprint, entities, parts, machinery), parts.access, entities, settings
+    )
     calm_the_collector()
     config = uvicorn.Config(
-        app,
+        guard,
         host=settings.http_host,
         port=settings.http_port,
         log_config=None,
@@ -44,7 +49,7 @@ async def run(blueprint: Blueprint, settings: Settings) -> None:
     try:
         await CalmServer(config).serve()
     finally:
-        for close in closing:
+        for close in (*doors, *closing):
             await within(close(), 3)
 
 
@@ -63,6 +68,7 @@ def build_app(
 
     app = FastAPI(title=blueprint.title, lifespan=lifespan, docs_url=None, redoc_url=None)
     http.install(app)
+    describe(app, parts.access, read_examples(blueprint.migrations.parent))
     operations = Operations(
         entities,
         machinery.loops,
@@ -91,6 +97,7 @@ def calm_the_collector() -> None:
 
 def main(blueprint: Blueprint, settings: Settings) -> None:
     """Run a service until it is told to stop."""
+    refuse_to_stand_open(settings)
     try:
         import uvloop
     except ImportError:

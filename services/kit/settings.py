@@ -75,13 +75,48 @@ class HttpSettings(FileSettings):
     http_host: str = "127.0.0.1"
     http_port: int = 8080
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    identity: Literal["off", "on"] = Field(
+        default="off", description="on: every request needs a token or an API key"
+    )
+    unauthenticated_beyond_loopback_because_a_proxy_authenticates: bool = False
 
 
-class Settings(KafkaSettings, HttpSettings):
+class IdentitySettings(HttpSettings):
+    """Whose tokens are good, where they say what, and how much a caller may ask for."""
+
+    identity_issuer: str | None = Field(default=None, description="unset: API keys only")
+    identity_audience: str = "recourse"
+    identity_jwks_url: str | None = Field(default=None, description="unset: found by discovery")
+    identity_ca_file: Path | None = None
+    identity_role_claim: str = "role"
+    identity_staff_number_claim: str = "staff_number"
+    identity_customer_claim: str = "customer_id"
+    identity_groups_claim: str = "groups"
+    identity_leeway_s: float = Field(default=30, ge=0, le=300)
+    rate_per_s: float = Field(default=50, ge=0, description="of a person; 0: not limited")
+    machine_rate_per_s: float = Field(default=2000, ge=0, description="of a backend or ops")
+    body_max_bytes: int = Field(
+        default=256 * 1024, ge=1024, description="the largest JSON body of a request"
+    )
+    request_timeout_s: float = Field(default=60, gt=0, description="the longest that one may take")
+
+
+class CallerSettings(FileSettings):
+    """Who a command of ours calls as."""
+
+    token: SecretStr | None = Field(default=None, description="a token or an API key")
+
+
+class KeysSettings(FileSettings):
+    """Where the subject keys are, and the API keys beside them."""
+
+    keys_dsn: str = Field(description="DSN of the role that owns the subject keys")
+
+
+class Settings(KafkaSettings, IdentitySettings, KeysSettings):
     """What every service needs. Time-outs are real seconds unless the name says otherwise."""
 
     database_dsn: str = Field(description="DSN of this service's role; its schema has its name")
-    keys_dsn: str = Field(description="DSN of the role that owns the subject keys")
     master_key: SecretStr = Field(description="base64 of 32 bytes that wrap the subject keys")
     kafka_fetch_max_wait_ms: int | None = Field(
         default=None, ge=50, description="how long an empty fetch waits; unset: by profile"

@@ -15,7 +15,8 @@ from services.local.workers import ServiceCommand, service_command
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """What a stack can be told. `clock` simulates time; `port` None is 8700 or any free one."""
+    """What a stack can be told. `clock` simulates time; `port` None is 8700 or any free one;
+    `identity` asks everybody who they are, and has a test provider that tells."""
 
     state: Path = DEFAULT_STATE
     kafka: KafkaProfile = KafkaProfile.EMBEDDED
@@ -25,6 +26,7 @@ class StackOptions:
     shadow: Path | None = None
     port: int | None = None
     topics_prefix: str = "recourse."
+    identity: bool = False
     command: ServiceCommand = service_command
 
 

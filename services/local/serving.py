@@ -42,6 +42,11 @@ def listener(port: int | None) -> socket.socket:
         return listen(free_port())
 
 
+def address_of(sock: socket.socket) -> str:
+    """Where a listening socket is reached."""
+    return f"http://{LOOPBACK}:{sock.getsockname()[1]}"
+
+
 @contextlib.asynccontextmanager
 async def serving(app: ASGIApp, sock: socket.socket) -> AsyncIterator[str]:
     """The application's address while it is served; open streams are cut on leaving."""
@@ -60,7 +65,7 @@ async def serving(app: ASGIApp, sock: socket.socket) -> AsyncIterator[str]:
             if task.done():
                 raise StartFailed(f"the front ended while starting: {task.exception()!r}")
             await asyncio.sleep(_POLL_S)
-        yield f"http://{LOOPBACK}:{sock.getsockname()[1]}"
+        yield address_of(sock)
     finally:
         server.should_exit = True
         await asyncio.gather(task, return_exceptions=True)

@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, assert_never
 
-import httpx
-
 from services.front import app as front
 from services.front.routing import Front
 from services.ground.roles import DATABASE, ROLES
+from services.kit.identity.principal import Role
 from services.local import clock_row, kafka_apache, mail, postgres, tansu
 from services.local.bootstrap import bootstrap
 from services.local.broker import Broker, KafkaProfile
 from services.local.clock_row import ClockRow
 from services.local.description import Stack, StackOptions
 from services.local.faults import StartFailed
+from services.local.issuer import Issuer, Signed
 from services.local.local_api import LocalApi
 from services.local.postgres import Postgres
 from services.local.process import Supervised
 from services.local.quiet import QuietWatch
-from services.local.serving import listener, serving
+from services.local.serving import address_of, listener, serving
 from services.local.simulated_time import SimulatedTime
 from services.local.state import StateFolder
 from services.local.workers import (
@@ -55,8 +55,9 @@ async def running(options: StackOptions) -> AsyncIterator[Stack]:
         ground = await _ground(options, folder, parts)
         ports = service_ports(folder)
         clients = await parts.enter_async_context(front.clients(service_urls(ports)))
-        api = await _services(options, folder, ground, ports, clients, parts)
-        app = Front(clients).app(api.routes())
+        issuer = Issuer(f"{address_of(sock)}/local") if options.identity else None
+        api = await _services(options, folder, ground, ports, issuer, parts)
+        app = Front(clients).app([*api.routes(), *(issuer.routes() if issuer else ())])
         http = await parts.enter_async_context(serving(app, sock))
         stack = _stack(options, folder, ground, http, ports)
         parts.enter_context(folder.described(stack.description()))
@@ -104,10 +105,12 @@ async def _services(
     folder: StateFolder,
     ground: _Ground,
     ports: Mapping[str, int],
-    clients: Mapping[str, httpx.AsyncClient],
+    issuer: Issuer | None,
     parts: contextlib.AsyncExitStack,
 ) -> LocalApi:
-    quiet = QuietWatch(clients)
+    signed = Signed(issuer, Role.OPS, "local-stack") if issuer else None
+    own_clients = front.clients(service_urls(ports), signed)
+    quiet = QuietWatch(await parts.enter_async_context(own_clients))
     time = None if ground.start is None else SimulatedTime(ground.row, quiet, ground.start)
     sink = await parts.enter_async_context(
         mail.running(folder.path, lambda: datetime.now(UTC) if time is None else time.now)
@@ -118,6 +121,7 @@ async def _services(
         topics_prefix=options.topics_prefix,
         smtp_port=sink.port,
         simulated=time is not None,
+        issuer=issuer.url if issuer else None,
         packs=options.packs,
         roster=options.roster,
         shadow=options.shadow,

@@ -43,6 +43,7 @@ class Surroundings:
     packs: tuple[Path, ...]
     roster: Path | None
     shadow: Path | None = None
+    issuer: str | None = None
 
 
 def service_environment(
@@ -76,6 +77,9 @@ def service_environment(
         environment["RECOURSE_ROSTER_FILE"] = str(around.roster.resolve())
     if around.shadow is not None:
         environment["RECOURSE_SHADOW_PACK_DIR"] = str(around.shadow.resolve())
+    if around.issuer is not None:
+        environment["RECOURSE_IDENTITY"] = "on"
+        environment["RECOURSE_IDENTITY_ISSUER"] = around.issuer
     return scrubbed_environment(**environment)
 
 

@@ -20,6 +20,15 @@ from services.notifier.recipients import Recipients
 from services.notifier.store import QUERIES, recipient_of
 
 RecipientId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f/]+$")]
+_MESSAGE = (
+    "id: 3c9d5a0e-5a55-5f3e-9d7c-0a5f3a1f2b11\nevent: message\n"
+    'data: {"template": "case_received", "subject": "...", "text": "...", "read": false}\n\n'
+)
+_INBOX = "/v1/recipients/{recipient_id}/inbox"
+_STREAM: dict[str, Any] = {
+    "response_class": EventSourceResponse,
+    "responses": {200: {"content": {"text/event-stream": {"example": _MESSAGE}}}},
+}
 _SHOWN = (
     "id", "key", "case_id", "event_id", "recipient", "channel", "template", "status", "attempts",
     "reason", "planned_at", "sent_at",
@@ -51,7 +60,7 @@ def router(entities: Entities, recipients: Recipients, inbox: Inbox) -> APIRoute
     ) -> dict[str, Any]:
         return await recipients.put(recipient_id, stated)
 
-    @routes.get("/v1/recipients/{recipient_id}/inbox", summary="The inbox, as a live stream")
+    @routes.get(_INBOX, summary="The inbox, as a live stream", **_STREAM)
     async def read_inbox(
         recipient_id: RecipientId, last_event_id: Annotated[str | None, Header()] = None
     ) -> EventSourceResponse:

@@ -18,6 +18,7 @@ from services.kit.runtime import main as run
 from services.kit.settings import Settings, read_settings
 from services.kit.unit import Entities
 from services.notifier import api, leases
+from services.notifier.access import ACCESS
 from services.notifier.channels.email import EmailChannel, SmtpSettings
 from services.notifier.channels.outgoing import Channel
 from services.notifier.channels.webhook import WebhookChannel
@@ -79,6 +80,7 @@ async def build(entities: Entities, settings: NotifierSettings) -> Parts:
     bell = Bell()
     return Parts(
         routers=[api.router(entities, Recipients(entities), Inbox(entities, bell))],
+        access=ACCESS,
         logic=logic,
         loops=[loop, BackgroundLoop("policies", learn_policies)],
         busy=courier.busy,

@@ -208,7 +208,9 @@ def _granting(wish: Wish) -> Post:
 
     async def post(request: Request, replica: Replica) -> Response:
         grouped = Grouped(replica.entities, Wishes(replica.parts.desk))
-        (answer,) = await grouped.carry_out([Ask(await read_asked(request), wish)])
+        (answer,) = await grouped.carry_out(
+            [Ask(await read_asked(request, replica.entities.sealer), wish)]
+        )
         if isinstance(answer, Exception):
             raise answer
         return answer

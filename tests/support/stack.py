@@ -119,7 +119,7 @@ class RunningStack:
 
 
 @asynccontextmanager
-async def recourse_up(clock: str | None = START) -> AsyncIterator[RunningStack]:
+async def recourse_up(clock: str | None = START, *options: str) -> AsyncIterator[RunningStack]:
     """A stack that is ready; stopped at the end, which must go well, its state removed."""
     # Short, since PostgreSQL's socket lies in it.
     with tempfile.TemporaryDirectory(prefix="rc", ignore_cleanup_errors=True) as folder:
@@ -127,6 +127,7 @@ async def recourse_up(clock: str | None = START) -> AsyncIterator[RunningStack]:
         with (state / "up.log").open("wb") as complaints:
             process = await asyncio.create_subprocess_exec(
                 *_command(state, clock),
+                *options,
                 env=environment(),
                 stdout=asyncio.subprocess.PIPE,
                 stderr=complaints,

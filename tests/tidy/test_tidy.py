@@ -84,6 +84,7 @@ def test_every_setting_is_explained() -> None:
     from services.front.settings import FrontSettings
     from services.ground.settings import DatabaseSettings
     from services.intake.settings import IntakeSettings
+    from services.kit.settings import CallerSettings
     from services.notifier.settings import NotifierSettings
 
     example = (ROOT / "deploy/env/example.env").read_text()
@@ -96,6 +97,7 @@ def test_every_setting_is_explained() -> None:
             NotifierSettings,
             FrontSettings,
             DatabaseSettings,
+            CallerSettings,
         )
         for name in settings.model_fields
     }

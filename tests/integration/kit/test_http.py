@@ -117,3 +117,22 @@ async def test_waiting_for_a_position(dsns: dict[str, str]) -> None:
             await wait_until(entities, case, "cases:2", timeout_s=0.1)
         with pytest.raises(Invalid):
             await wait_until(entities, case, "elsewhere:1")
+
+
+async def test_a_text_that_the_database_cannot_keep_is_the_callers_mistake(
+    dsns: dict[str, str],
+) -> None:
+    async with kit.entities(dsns, kit.WRITER) as entities:
+        app = FastAPI()
+        http.install(app)
+
+        @app.get("/kept")
+        async def keep(as_: str) -> None:
+            await entities.db.fetchrow(f"SELECT $1::{as_}", '"\\u0000"' if as_ == "jsonb" else "\0")
+
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://kit") as client:
+            for kept_as in ("text", "jsonb"):
+                answer = await client.get("/kept", params={"as_": kept_as})
+                assert answer.status_code == 422, kept_as
+                assert answer.json()["errors"][0]["pointer"] == ""
