@@ -7,6 +7,7 @@ the core's (`core/rehearsal`).
 
 from __future__ import annotations
 
+import gc
 import gzip
 import os
 from collections import deque
@@ -88,7 +89,7 @@ def rehearse(file: Path, new: LoadedPack, advanced: Advanced, workers: int | Non
         setting = (head.model_dump_json(), new.canonical_json)
         _begin(*setting)  # what cannot be used is found here, not in every process
         context = get_context(_FORK_SAFE)
-        with ProcessPoolExecutor(count, context, _begin, setting) as pool:
+        with ProcessPoolExecutor(count, context, _begin_process, setting) as pool:
             return _play_all(pool, lines, count * _AHEAD)
 
 
@@ -139,6 +140,13 @@ _STAGE: Final[list[Stage]] = []
 def _begin(head: str, document: str) -> None:
     new = compile_policy(Pack.model_validate_json(document), digest_of(document))
     _STAGE[:] = [stage(Head.model_validate_json(head), new)]
+
+
+def _begin_process(head: str, document: str) -> None:
+    """As `_begin`, in a process that does nothing else: what is set up is never looked through."""
+    _begin(head, document)
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def _play_batch(lines: list[Line]) -> Tally:

@@ -61,7 +61,8 @@ class Course:
     def note(self, emitted: Iterable[Emitted], now: datetime) -> None:
         """Remember what one decision at this instant led to."""
         for event, fields in emitted:
-            self.messages.update(told(event, fields))
+            for audience in told(event, fields):
+                self.messages[audience] += 1
             if event is RungEntered:
                 escalation = fields["reason"] not in _BEGINNINGS
                 self.steps.append(_step(fields, fields["rung"], now, escalation=escalation))
