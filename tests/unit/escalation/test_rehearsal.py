@@ -194,4 +194,6 @@ def test_a_report_says_whom_it_moves_and_stops_a_change_beyond_its_bounds() -> N
     text = as_markdown(report)
     assert "must not pass" in text
     assert "| email | 0 | 2 | 0 | 0 | 0 |" in text
+    assert "| senior | senior | 2 -> 2 | 10:00 (2) -> 10:00 (2) |" in text
+    assert "| email | written_care | 2 -> 2 | 11:00 (2) -> 10:00 (2) |" in text
     assert as_data(one, tighter, Bounds(unplayable=1))["passed"]

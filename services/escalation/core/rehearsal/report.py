@@ -6,7 +6,7 @@ Owns the words and the bounds. Instants and counts come from the tally; nothing 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -113,7 +113,8 @@ def _load(side: Side) -> list[dict[str, Any]]:
 
 def as_markdown(report: Mapping[str, Any]) -> str:
     """The report as a comment on a change: what it does to whom, then the details."""
-    return "\n".join([*_headline(report), "", *_rung_table(report), "", *_details(report), ""])
+    parts = (_headline(report), _rung_table(report), _load_table(report), _details(report))
+    return "\n".join(line for part in parts for line in (*part, ""))
 
 
 def _headline(report: Mapping[str, Any]) -> Iterator[str]:
@@ -131,6 +132,30 @@ def _rung_table(report: Mapping[str, Any]) -> Iterator[str]:
     for rung, found in report["escalations"].items():
         counts = " | ".join(f"{found[verdict.value]['count']:,}" for verdict in Verdict)
         yield f"| {rung} | {counts} |"
+
+
+def _load_table(report: Mapping[str, Any]) -> Iterator[str]:
+    """How many cases come to whom, and at which hour of the day most of them do."""
+    yield "| rung | group | arrivals | busiest hour |"
+    yield "| --- | --- | ---: | ---: |"
+    old, new = (_by_group(report["load"][side]) for side in ("old", "new"))
+    for rung, group in sorted(old.keys() | new.keys()):
+        before, after = old.get((rung, group), {}), new.get((rung, group), {})
+        arrivals = f"{sum(before.values()):,} -> {sum(after.values()):,}"
+        yield f"| {rung} | {group} | {arrivals} | {_busiest(before)} -> {_busiest(after)} |"
+
+
+def _by_group(load: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[int, int]]:
+    """Arrivals by hour, for each rung and group."""
+    found: dict[tuple[str, str], dict[int, int]] = {}
+    for row in load:
+        found.setdefault((row["rung"], row["group"]), {})[row["hour"]] = row["arrivals"]
+    return found
+
+
+def _busiest(hours: Mapping[int, int]) -> str:
+    hour = max(hours, key=lambda each: hours[each], default=None)
+    return "none" if hour is None else f"{hour:02}:00 ({hours[hour]:,})"
 
 
 def _details(report: Mapping[str, Any]) -> Iterator[str]:
