@@ -25,6 +25,7 @@ from services.kit.db import RETRYABLE_ERRORS
 from services.kit.ending import ended
 from services.kit.polling import Commits, wait_inside_the_poll
 from services.kit.rebalancing import Known, Rebalancing
+from services.kit.same_broker import SameBroker
 from services.kit.settings import Settings
 from services.kit.wire import Record
 
@@ -86,6 +87,8 @@ class Bus:
         self._group = f"{settings.topics_prefix}{group}"
         self.topics = [settings.topics_prefix + topic for topic in topics]
         self._handler = handler
+        self._forgetful = settings.kafka_profile == "embedded"
+        self._same = SameBroker()
         self._commits = Commits(_COMMIT_EACH_S[settings.kafka_profile])
         self._drain = Rebalancing(
             self._profile["rebalance_timeout_ms"] / 2000,
@@ -130,6 +133,8 @@ class Bus:
             self._broker, self._subscriber = self._build()
             try:
                 await self._broker.start()
+                if self._forgetful:
+                    await self._same.begin(self._consumer)
             except Exception as error:  # aiokafka tries its bootstrap list once, then raises
                 _log.warning("broker_unreachable", error=type(error).__name__)
                 await ended(self._broker.stop())
@@ -170,6 +175,8 @@ class Bus:
         if self.failed:
             await asyncio.sleep(1)
             raise RuntimeError("this consumer has stopped; its log says why")
+        if self._forgetful:
+            await self._same.check(message.consumer)
         self._drain.begin()
         try:
             worked = await self._handler(message.raw_message)
