@@ -143,14 +143,16 @@ def _begin(head: str, document: str) -> None:
 
 
 def _begin_process(head: str, document: str) -> None:
-    """As `_begin`, in a process that does nothing else: what is set up is never looked through."""
+    """As `_begin`, in a process that does nothing else: its garbage waits for the batch's end."""
     _begin(head, document)
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    gc.disable()
 
 
 def _play_batch(lines: list[Line]) -> Tally:
-    return _STAGE[0].play(lines)
+    tally = _STAGE[0].play(lines)
+    gc.collect()
+    return tally
 
 
 @contextmanager

@@ -6,7 +6,7 @@ written down, the roster answers as it did, agents who were named then are known
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final, assert_never
@@ -18,6 +18,7 @@ from schemas.topics import event_class
 from schemas.vocabulary import Role
 from services.escalation.core.assigning import ORDER, ordering
 from services.escalation.core.commands import COMMAND, Migrate
+from services.escalation.core.deadlines import Deadline
 from services.escalation.core.engine import decide_answer, decide_command, decide_event, decide_wake
 from services.escalation.core.journal import Triggered, TriggerKind
 from services.escalation.core.migrating import migrating
@@ -43,6 +44,7 @@ def decide_again(
     entry: Triggered,
     policy: Policy,
     others: Policies = _NONE,
+    waiting: Sequence[Deadline] | None = None,
 ) -> Decision:
     """Decides what the trigger asks for under `policy`; a migration leads to one of the `others`.
 
@@ -58,6 +60,7 @@ def decide_again(
             now=entry.now,
             case_id=case_id,
             staffing=as_written_down(entry.absent_groups),
+            waiting=waiting,
         )
     if state is None:
         raise UndecidableError("the journal does not begin with the opening of the case")

@@ -8,7 +8,7 @@ the decision's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from schemas.case import CaseEvent, CaseOpened
 from schemas.vocabulary import Role
 from services.escalation.core.answering import take_answer
 from services.escalation.core.conversation import apply_case_event
-from services.escalation.core.deadlines import VISIBLE
+from services.escalation.core.deadlines import VISIBLE, Deadline
 from services.escalation.core.firing import due_until, fire_until
 from services.escalation.core.policy import Policy
 from services.escalation.core.records import Place
@@ -75,9 +75,11 @@ def decide_event(
     now: datetime,
     case_id: UUID,
     staffing: Staffing = everybody_is_there,
+    waiting: Sequence[Deadline] | None = None,
 ) -> Decision:
     """Applies the next event of a case's stream; `recorded_at` is its effective instant.
 
+    `waiting` is what the decision before said is ahead, where nobody touched the state since.
     Raises `LadderUnknownError` for a first event that does not open the case.
     """
     if state is None:
@@ -87,8 +89,8 @@ def decide_event(
     at = min(recorded_at, now)
     turn = Turn(state, policy, now, at, event_id, event.by_role, staffing=staffing)
     state.held_since = None  # the stream speaks
+    turn.expect(waiting)
     retract_prevented(turn, lambda trial: apply_case_event(trial, event))
-    turn.changed()
     fire_until(turn, turn.at)
     after_end = state.stopped is not None
     apply_case_event(turn, event)
@@ -106,10 +108,15 @@ def decide_wake(
     stale: bool,
     lateness_ms: int,
     staffing: Staffing = everybody_is_there,
+    waiting: Sequence[Deadline] | None = None,
 ) -> Decision:
     """Acts on what is due. While the stream is `stale`, what a customer would see is held, up to
-    the pack's grace (in real time), and fires then with reason `stream_silent`."""
+    the pack's grace (in real time), and fires then with reason `stream_silent`.
+
+    `waiting` is what the decision before said is ahead, where nobody touched the state since.
+    """
     turn = Turn(state, policy, now, now, state.case_id, lateness_ms=lateness_ms, staffing=staffing)
+    turn.expect(waiting)
     unsure = stale and any(found.kind in VISIBLE for found in due_until(turn, now, hold=False))
     hold = unsure and _holds(turn, real_now)
     turn.silent = unsure and not hold

@@ -35,6 +35,7 @@ def retract_prevented(turn: Turn, apply: Callable[[Turn], None]) -> None:
     for position, undo in enumerate(undos):
         if undo.due_at > turn.at and _prevented(turn, position, apply):
             _retract(turn, position)
+            turn.changed()
             break
     turn.state.undos = [undo for undo in turn.state.undos if undo.due_at > turn.at]
 

@@ -6,6 +6,7 @@ deadlines once all is decided), and what is asked of other backends. Never decid
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -123,6 +124,10 @@ class Turn:
         if self._waiting is None:
             self._waiting = deadlines(self.state, self.policy)
         return self._waiting
+
+    def expect(self, waiting: Sequence[Deadline] | None) -> None:
+        """Takes over the deadlines that were derived of this very state; None: nobody did."""
+        self._waiting = None if waiting is None else list(waiting)
 
     def changed(self) -> None:
         """Has the deadlines derived anew: the state is not what it was."""

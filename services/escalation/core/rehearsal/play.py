@@ -8,7 +8,7 @@ they were set otherwise than by the old policy's rule.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -19,12 +19,13 @@ from schemas.pack import Pack
 from schemas.vocabulary import Category
 from services.escalation.core.again import decide_again
 from services.escalation.core.commands import CommandRefusedError
+from services.escalation.core.deadlines import Deadline
 from services.escalation.core.engine import decide_wake
 from services.escalation.core.journal import Triggered, TriggerKind
 from services.escalation.core.policy import Policy
 from services.escalation.core.rehearsal.course import Course
 from services.escalation.core.rehearsal.history import History
-from services.escalation.core.state import LadderState, read_state, write_state
+from services.escalation.core.state import LadderState, copy_of, read_state, write_state
 from services.escalation.core.turn import Decision
 
 _OPENING: Final = CaseOpened.type_name()
@@ -69,6 +70,7 @@ class Rehearsal:
         self._state: LadderState | None = None
         self._wake_at: datetime | None = None
         self._now: datetime | None = None
+        self._waiting: Sequence[Deadline] | None = None
 
     @classmethod
     def of(cls, policy: Policy, resting: Resting) -> Rehearsal:
@@ -92,18 +94,28 @@ class Rehearsal:
         self.wake_until(at)
         now = at if self._now is None else max(at, self._now)
         data = _under(entry, old, self.policy)
-        trigger = entry.model_copy(update={"now": now, "data": data, "absent_groups": ()})
+        trigger = Triggered.model_construct(
+            kind=entry.kind,
+            trigger=entry.trigger,
+            name=entry.name,
+            recorded_at=entry.recorded_at,
+            now=now,
+            data=data,
+        )
         before = self._copy() if entry.kind is TriggerKind.COMMAND else None
         try:
-            decision = decide_again(case_id, self._state, trigger, self.policy)
+            decision = decide_again(
+                case_id, self._state, trigger, self.policy, waiting=self._waiting
+            )
         except CommandRefusedError as refusal:
             self.course.refused[f"{entry.name}: {refusal.reason.value}"] += 1
-            self._state = before  # a refusal may have used the state up
+            # A refusal may have used the state up.
+            self._state, self._waiting = before, None
             return
         self._keep(decision, now)
 
     def _copy(self) -> LadderState | None:
-        return read_state(write_state(self._state)) if self._state is not None else None
+        return copy_of(self._state) if self._state is not None else None
 
     def wake_until(self, until: datetime) -> None:
         """Wake the case at every instant that it asks for."""
@@ -117,17 +129,26 @@ class Rehearsal:
     def _wake(self, state: LadderState, at: datetime) -> bool:
         """Whether anything came of it; what only the roster waits for stays as it is."""
         now = at if self._now is None else max(at, self._now)
-        decision = decide_wake(state, self.policy, now, real_now=now, stale=False, lateness_ms=0)
+        decision = decide_wake(
+            state,
+            self.policy,
+            now,
+            real_now=now,
+            stale=False,
+            lateness_ms=0,
+            waiting=self._waiting,
+        )
         moved = bool(decision.firings) or decision.wake_at != self._wake_at
         self._keep(decision, now)
         return moved
 
     def _keep(self, decision: Decision, now: datetime) -> None:
         self._state, self._wake_at, self._now = decision.state, decision.wake_at, now
+        self._waiting = decision.waiting
         self.course.note(decision.emitted, now)
 
 
-def _under(entry: Triggered, old: Pack, policy: Policy) -> Mapping[str, Any]:
+def _under(entry: Triggered, old: Pack, policy: Policy) -> dict[str, Any]:
     """What a trigger says, as intake would say it with the other policy at hand."""
     if entry.name not in _CLASSIFYING:
         return entry.data
