@@ -25,7 +25,7 @@ from services.kit.db import RETRYABLE_ERRORS
 from services.kit.ending import ended
 from services.kit.polling import Commits, wait_inside_the_poll
 from services.kit.rebalancing import Known, Rebalancing
-from services.kit.same_broker import SameBroker
+from services.kit.same_broker import AnotherBrokerError, SameBroker
 from services.kit.settings import Settings
 from services.kit.wire import Record
 
@@ -33,6 +33,7 @@ _log = structlog.get_logger(__name__)
 Handler = Callable[[Sequence[Record]], Awaitable[bool]]
 """Takes a batch; answers whether there was work in it, whose offsets are committed soon."""
 
+_COMES_AGAIN: tuple[type[BaseException], ...] = (*RETRYABLE_ERRORS, AnotherBrokerError)
 _METADATA_MS = 15_000  # a topic that was missing when the group formed is found by then
 _PROFILES: dict[str, dict[str, Any]] = {
     # Tansu's JoinGroup always takes half a session, and its long poll sleeps half its wait.
@@ -175,13 +176,13 @@ class Bus:
         if self.failed:
             await asyncio.sleep(1)
             raise RuntimeError("this consumer has stopped; its log says why")
-        if self._forgetful:
-            await self._same.check(message.consumer)
         self._drain.begin()
         try:
+            if self._forgetful:
+                await self._same.check(message.consumer)
             worked = await self._handler(message.raw_message)
             self._commits.taken(message.raw_message, worked=worked)
-        except RETRYABLE_ERRORS:
+        except _COMES_AGAIN:
             raise  # patience is over: the batch comes again
         except Exception:
             _log.critical("consumer_stopped", group=self._group, exc_info=True)

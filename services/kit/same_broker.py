@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
+from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
 _PAUSE_S: Final = 0.2
@@ -30,8 +31,12 @@ class SameBroker:
         self._began_at = await _cluster_id(consumer)
 
     async def check(self, consumer: Any) -> None:
-        """Raises `AnotherBrokerError`, or `KafkaError` where nobody answers."""
-        if await _cluster_id(consumer) != self._began_at:
+        """Raises `AnotherBrokerError`, also where nobody answers."""
+        try:
+            same = await _cluster_id(consumer) == self._began_at
+        except KafkaError as error:
+            raise AnotherBrokerError("the broker does not answer") from error
+        if not same:
             await asyncio.sleep(_PAUSE_S)
             raise AnotherBrokerError("the broker is not the one that the offsets are of")
 
