@@ -21,6 +21,7 @@ from uuid import UUID, uuid5
 
 from benchmarks.measurement import Better, NotMeasured, Row, Samples
 from benchmarks.sizes import Sizes
+from services.escalation.core.rehearsal.history import FORMAT
 from services.packs import DEFAULT_PACK, load_pack
 
 _SEED: Final = 20261125
@@ -109,7 +110,7 @@ def _write(path: Path, count: int) -> None:
     pin = {"name": loaded.pack.name, "version": loaded.pack.version, "digest": loaded.digest}
     policies = [{**pin, "document": json.loads(loaded.canonical_json)}]
     head = {
-        "format": "recourse.history.v1",
+        "format": FORMAT,
         "taken_at": _TAKEN_AT.isoformat(),
         "policies": policies,
     }

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 Url = Annotated[str | None, typer.Option(help="the service's address; else the local stack's")]
 State = Annotated[Path, typer.Option(help="folder of the local stack's state")]
 _VERDICTS: Final = ("same", "earlier", "later", "never", "new")
-FORMAT: Final = "recourse.history.v1"
 
 
 def write_history(
@@ -45,6 +44,8 @@ def write_history(
     if examples is not None:
         _write_examples(out, examples)
         return
+    from services.escalation.core.rehearsal.history import FORMAT
+
     front = address("front", url, state)
     pages = _pages(front)
     first = next(pages)

@@ -6,14 +6,13 @@ personal data, as the journal holds none.
 
 from __future__ import annotations
 
-import json
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
-from services.escalation.core.journal import Triggered
 from services.escalation.core.rehearsal.history import history_of
+from services.escalation.journal import triggered
 from services.escalation.store import QUERIES
 from services.kit.faults import Invalid
 from services.kit.http import decode_cursor, page
@@ -28,25 +27,13 @@ async def histories(entities: Entities, cursor: str | None, limit: int) -> dict[
     last = await entities.db.fetchrow(QUERIES["last_of_page"], after, limit)
     rows = await entities.db.fetch(QUERIES["histories"], after, limit)
     items = [
-        history_of(case_id, [_triggered(row) for row in group]).model_dump(
+        history_of(case_id, [triggered(row) for row in group]).model_dump(
             mode="json", exclude_defaults=True
         )
         for case_id, group in groupby(rows, key=itemgetter("case_id"))
     ]
     taken_at = (await entities.now()).domain.isoformat()
     return {"taken_at": taken_at, **page(items, str(last["last"]) if last else None)}
-
-
-def _triggered(row: Any) -> Triggered:
-    return Triggered(
-        kind=row["kind"],
-        trigger=row["trigger_id"],
-        name=row["name"],
-        recorded_at=row["recorded_at"],
-        now=row["decided_at"],
-        data=json.loads(row["data"]),
-        absent_groups=json.loads(row["absent_groups"]) if row["absent_groups"] else (),
-    )
 
 
 def _after(cursor: str | None) -> UUID:

@@ -9,16 +9,14 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Final
+from typing import Any
 
 from schemas.topics import ESCALATIONS, SEALED_FIELD, parse_value
-from services.escalation.core.journal import Entry, Journal, Said, journal
+from services.escalation.core.journal import Entry, Journal, Said, Triggered, journal
 from services.escalation.core.state import LadderState
 from services.escalation.core.turn import Decision
 from services.escalation.store import QUERIES, Session
 from services.kit.entities import Decided
-
-_FROM_ROW: Final = ("kind", "name", "recorded_at", "reason", "wake_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +67,31 @@ async def export(session: Session, state: LadderState, calendars: dict[str, str]
     return journal(state, documents, calendars, entries)
 
 
+def triggered(row: Any) -> Triggered:
+    """What a decision was asked by, from its row."""
+    return Triggered(**_trigger_of(row))
+
+
 def _entry(rows: Sequence[Any]) -> Entry:
     row = rows[0]
     return Entry(
-        trigger=row["trigger_id"],
-        now=row["decided_at"],
-        data=json.loads(row["data"]),
-        absent_groups=json.loads(row["absent_groups"]) if row["absent_groups"] else (),
+        **_trigger_of(row),
+        reason=row["reason"],
+        wake_at=row["wake_at"],
         produced=tuple(_produced(rows)),
-        **{name: row[name] for name in _FROM_ROW},
     )
+
+
+def _trigger_of(row: Any) -> dict[str, Any]:
+    return {
+        "kind": row["kind"],
+        "trigger": row["trigger_id"],
+        "name": row["name"],
+        "recorded_at": row["recorded_at"],
+        "now": row["decided_at"],
+        "data": json.loads(row["data"]),
+        "absent_groups": json.loads(row["absent_groups"]) if row["absent_groups"] else (),
+    }
 
 
 def _produced(rows: Iterable[Any]) -> Iterable[Said]:

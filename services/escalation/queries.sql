@@ -262,7 +262,7 @@ SELECT read_to, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest 
 -- name: shadow_news
 -- What was decided since, with where the followed case stands under the other policy.
 SELECT j.pos, j.case_id, j.kind, j.trigger_id, j.name, j.recorded_at, j.decided_at, j.data,
-    s.document, s.wake_at, s.now, s.read_to
+    j.absent_groups, s.document, s.wake_at, s.now, s.read_to
 FROM journal j LEFT JOIN shadow_case s ON s.digest = $1 AND s.case_id = j.case_id
 WHERE j.pos > $2 AND j.pos > coalesce(s.read_to, 0)
     AND (s.case_id IS NOT NULL OR j.name = $3

@@ -8,7 +8,7 @@ real case waits for it, and when it fails only the shadow stands still.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -18,19 +18,19 @@ from uuid import UUID, uuid5
 
 import structlog
 
-from schemas.case import CaseOpened
 from schemas.escalation import ShadowStepped
 from schemas.pack import Pack
 from schemas.topics import SHADOW
-from services.escalation.core.journal import Triggered
 from services.escalation.core.policy import Policy
 from services.escalation.core.rehearsal.course import Step
+from services.escalation.core.rehearsal.history import OPENING
 from services.escalation.core.rehearsal.play import Rehearsal, Resting
+from services.escalation.journal import triggered
 from services.escalation.store import QUERIES, PolicyBook
+from services.kit.rows import columns
 from services.kit.unit import Entities, Unit
 
 _log = structlog.get_logger(__name__)
-_OPENING: Final = CaseOpened.type_name()
 _AT_ONCE: Final = 500
 _REST_S: Final = 0.5
 _REST_AFTER_FAILURE_S: Final = 5.0
@@ -76,7 +76,7 @@ class Shadow:
             turn = await unit.conn.fetchrow(QUERIES["shadow_turn"], self.policy.digest)
             if turn is None:
                 return False
-            span = (self.policy.digest, turn["read_to"], _OPENING, _AT_ONCE)
+            span = (self.policy.digest, turn["read_to"], OPENING, _AT_ONCE)
             news = await unit.conn.fetch(QUERIES["shadow_news"], *span)
             await self._keep(unit, self._follow(news))
             if len(news) == _AT_ONCE:
@@ -103,7 +103,7 @@ class Shadow:
         rehearsal = self._resumed(rows[0])
         try:
             for row in rows:
-                rehearsal.take(case_id, _triggered(row), self._real_pack(row))
+                rehearsal.take(case_id, triggered(row), self._real_pack(row))
             return _Moved(case_id, rehearsal, rows[-1]["pos"])
         except ValueError as error:
             _log.warning("shadow_lost", case_id=str(case_id), error=str(error)[:300])
@@ -116,7 +116,7 @@ class Shadow:
 
     def _real_pack(self, row: Any) -> Pack:
         """The pack that says what the case's category meant."""
-        pin = json.loads(row["data"]).get("policy") if row["name"] == _OPENING else None
+        pin = json.loads(row["data"]).get("policy") if row["name"] == OPENING else None
         digest = pin["digest"] if pin else self._book.current[0]
         return (self._book.find(digest) or self.policy).pack
 
@@ -143,11 +143,11 @@ class Shadow:
             (each.case_id, rest.document, rest.wake_at, rest.now, each.read_to)
             for each, rest in resting
         ]
-        await unit.conn.execute(QUERIES["shadow_keep"], self.policy.digest, *_columns(rows))
+        await unit.conn.execute(QUERIES["shadow_keep"], self.policy.digest, *columns(rows))
         steps = [(each.case_id, step) for each in moved for step in each.rehearsal.course.steps]
         if steps:
             rows_of = [_row(case_id, step) for case_id, step in steps]
-            await unit.conn.execute(QUERIES["shadow_steps"], self.policy.digest, *_columns(rows_of))
+            await unit.conn.execute(QUERIES["shadow_steps"], self.policy.digest, *columns(rows_of))
         for case_id, step in steps:
             self._tell(unit, case_id, step)
 
@@ -191,23 +191,8 @@ class _Moved:
     read_to: int
 
 
-def _triggered(row: Any) -> Triggered:
-    return Triggered(
-        kind=row["kind"],
-        trigger=row["trigger_id"],
-        name=row["name"],
-        recorded_at=row["recorded_at"],
-        now=row["decided_at"],
-        data=json.loads(row["data"]),
-    )
-
-
 def _row(case_id: UUID, step: Step) -> tuple[Any, ...]:
     return (
         case_id, step.episode, step.rung, step.visit, step.at, step.group, step.offered,
         step.escalation,
     )  # fmt: skip
-
-
-def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]

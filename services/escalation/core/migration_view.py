@@ -14,7 +14,7 @@ from schemas.vocabulary import Role
 from services.escalation.core.engine import decide_command, decide_wake
 from services.escalation.core.migrating import check, migrate
 from services.escalation.core.policy import Policy
-from services.escalation.core.state import LadderState, read_state, write_state
+from services.escalation.core.state import LadderState, copy_of
 from services.escalation.core.turn import Turn
 from services.escalation.core.views import clock_view
 
@@ -32,7 +32,7 @@ def simulate(state: LadderState, policy: Policy, target: Policy, now: datetime) 
         migrate(turn, check(turn, target), _TRIAL)
 
     moved = decide_command(
-        read_state(write_state(state)),
+        copy_of(state),
         carry_out,
         command_id=state.case_id,
         by_role=Role.OPS,

@@ -10,16 +10,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
-from schemas.case import CaseClassified, CaseOpened
 from schemas.pack import Pack
 from schemas.vocabulary import Category, Lane
-from services.escalation.core.rehearsal.history import History
+from services.escalation.core.rehearsal.history import CLASSIFYING, History
 
 _LOOKED_AT_BY_OTHERS: Final = frozenset(
     {"name", "version", "title", "collapse_window", "match", "groups", "notify"}
 )
 _BY_CASE: Final = frozenset({"categories", "lanes"})
-_CLASSIFYING: Final = frozenset({CaseOpened.type_name(), CaseClassified.type_name()})
 
 _Touched = tuple[frozenset[Category], frozenset[Lane]]
 
@@ -34,7 +32,7 @@ class Likeness:
 
     def holds_for(self, history: History) -> bool:
         """Whether the case goes the same way under both packs, whatever it is that happened."""
-        said = [entry.data for entry in history.entries if entry.name in _CLASSIFYING]
+        said = [entry.data for entry in history.entries if entry.name in CLASSIFYING]
         touched = (
             frozenset(Category(data["category"]) for data in said),
             frozenset(Lane(data["lane"]) for data in said),

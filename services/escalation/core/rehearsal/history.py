@@ -13,9 +13,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.case import CaseClassified, CaseOpened
 from services.escalation.core.journal import PinnedPolicy, Triggered
 
 FORMAT: Final = "recourse.history.v1"
+OPENING: Final = CaseOpened.type_name()
+CLASSIFYING: Final = frozenset({OPENING, CaseClassified.type_name()})
+"""The events that say what a case is."""
 
 
 class Head(BaseModel):

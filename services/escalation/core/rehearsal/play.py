@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from schemas.case import CaseClassified, CaseOpened
 from schemas.pack import Pack
 from schemas.vocabulary import Category
 from services.escalation.core.again import decide_again
@@ -24,12 +23,10 @@ from services.escalation.core.engine import decide_wake
 from services.escalation.core.journal import Triggered, TriggerKind
 from services.escalation.core.policy import Policy
 from services.escalation.core.rehearsal.course import Course
-from services.escalation.core.rehearsal.history import History
+from services.escalation.core.rehearsal.history import CLASSIFYING, OPENING, History
 from services.escalation.core.state import LadderState, copy_of, read_state, write_state
 from services.escalation.core.turn import Decision
 
-_OPENING: Final = CaseOpened.type_name()
-_CLASSIFYING: Final = frozenset({_OPENING, CaseClassified.type_name()})
 _MIGRATE: Final = "migrate"
 """Moves a case to a policy that is not compared here."""
 _MOST_WAKES: Final = 100_000
@@ -150,7 +147,7 @@ class Rehearsal:
 
 def _under(entry: Triggered, old: Pack, policy: Policy) -> dict[str, Any]:
     """What a trigger says, as intake would say it with the other policy at hand."""
-    if entry.name not in _CLASSIFYING:
+    if entry.name not in CLASSIFYING:
         return entry.data
     data = {**entry.data}
     category = Category(data["category"])
@@ -158,6 +155,6 @@ def _under(entry: Triggered, old: Pack, policy: Policy) -> dict[str, Any]:
     for what in ("severity", "lane"):
         if data[what] == getattr(before, what):
             data[what] = getattr(after, what)
-    if entry.name == _OPENING:
+    if entry.name == OPENING:
         data["policy"] = policy.pin.model_dump()
     return data
