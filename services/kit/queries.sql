@@ -35,10 +35,11 @@ ORDER BY wake_at LIMIT $2 FOR UPDATE SKIP LOCKED
 -- name: write
 -- All that a transaction leaves, at once: its events go to the log and are queued for the relay,
 -- every entity is written back. Positions are drawn in the order of the arrays, under the entities'
--- locks. Relay and timers are woken at commit.
+-- locks. No event is older than what was announced to be complete, even where the clock was set back:
+-- republishing begins at an instant that readers have confirmed. Relay and timers are woken at commit.
 WITH appended AS (
     INSERT INTO log (pos, at, topic, entity, seq, id, type, after, recordedat, prevhash, value)
-    SELECT nextval('pos'), $1, u.* FROM unnest($2::text[], $3::uuid[], $4::int[], $5::uuid[],
+    SELECT nextval('pos'), greatest($1::timestamptz, (SELECT announced FROM cluster)), u.* FROM unnest($2::text[], $3::uuid[], $4::int[], $5::uuid[],
         $6::text[], $7::text[], $8::timestamptz[], $9::bytea[], $10::bytea[]) AS u
     RETURNING pos, at),
 queued AS (INSERT INTO unpublished (pos, at) SELECT pos, at FROM appended),
@@ -171,20 +172,24 @@ SELECT least(clock_timestamp(), (SELECT min(xact_start) FROM pg_stat_activity
     clock_timestamp() AS real, c.origin, c.speed, c."offset", c.moved_at
 FROM (SELECT 1) one LEFT JOIN simulated_clock c ON true
 
--- name: oldest_unpublished
--- Second half of the heartbeat instant, with the cases whose sending is stopped. Read second.
-SELECT (SELECT min(at) FROM unpublished) AS t,
-    ARRAY(SELECT DISTINCT entity FROM stopped WHERE entity IS NOT NULL) AS stopped
+-- name: announce
+-- Second half of the heartbeat instant, with the cases whose sending is stopped. Asked second. The
+-- instant is remembered before anybody hears of it; the clock may have been set back since the first.
+WITH complete AS (SELECT least($1::timestamptz, clock_timestamp(), (SELECT min(at) FROM unpublished)) AS t),
+announced AS (UPDATE cluster SET announced = greatest(announced, complete.t) FROM complete)
+SELECT t, ARRAY(SELECT DISTINCT entity FROM stopped WHERE entity IS NOT NULL) AS stopped FROM complete
 
 -- name: lease
 -- Take or keep a lease, in real time. Answers, if it is ours, the broker we published to last time
 -- and the offsets that it had acknowledged.
--- Not durable at once: after a crash of the database whoever asks first has it.
+-- Not durable at once: after a crash of the database whoever asks first has it. One that ends later
+-- than any can was taken before the clock was set back, and binds nobody.
 WITH lazily AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
 INSERT INTO lease (name, owner, until)
 SELECT $1, $2, clock_timestamp() + $3::interval FROM lazily
 ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until
-WHERE lease.until < clock_timestamp() OR lease.owner = excluded.owner
+WHERE lease.until < clock_timestamp() OR lease.until > clock_timestamp() + $3::interval
+    OR lease.owner = excluded.owner
 RETURNING (SELECT id FROM cluster) AS cluster, (SELECT sent FROM cluster) AS sent
 
 -- name: release_lease

@@ -196,11 +196,12 @@ class Relay:
         """
         db = self._entities.db
         first = await db.fetchrow(QUERIES["oldest_transaction"])
-        second = await db.fetchrow(QUERIES["oldest_unpublished"])
-        if first is None or second is None:
+        if first is None:
             raise RuntimeError("the database gave no time")
-        t = min(first["t"], second["t"] or first["t"])
-        return t, second["stopped"], clock.of_row(first)
+        second = await db.fetchrow(QUERIES["announce"], first["t"])
+        if second is None:
+            raise RuntimeError("the database gave no instant")
+        return second["t"], second["stopped"], clock.of_row(first)
 
     async def _notice_another_broker(self) -> None:
         """The embedded broker forgets everything on restart, and has a fresh id each start."""

@@ -166,6 +166,39 @@ async def test_only_the_holder_of_the_lease_publishes(
         await asyncio.gather(*(outlet.rebuild() for outlet in outlets))
 
 
+async def test_after_the_clock_was_set_back_no_event_is_older_than_what_was_announced(
+    dsns: dict[str, str], broker: BrokerAddress, prefix: str
+) -> None:
+    async with kit.entities(dsns, kit.WRITER) as writer:
+        outlet = KafkaOutlet(kit.settings(dsns, broker, prefix, "intake"), "writer")
+        await Relay(writer, outlet, "me", READERS).step()
+        ahead = "UPDATE cluster SET announced = announced + interval '2 minutes' RETURNING *"
+        (cluster,) = await writer.db.fetch(ahead)
+        async with writer.transaction() as unit:
+            await kit.emit(unit, uuid.uuid4(), "one")
+        (row,) = await writer.db.fetch("SELECT at FROM log")
+        assert row["at"] == cluster["announced"]
+        await outlet.rebuild()
+
+
+async def test_a_lease_from_before_the_clock_was_set_back_binds_nobody(
+    dsns: dict[str, str], broker: BrokerAddress, prefix: str
+) -> None:
+    async with kit.entities(dsns, kit.WRITER) as writer:
+        settings = kit.settings(dsns, broker, prefix, "intake")
+        outlets = [KafkaOutlet(settings, f"writer{n}") for n in range(2)]
+        first, second = (
+            Relay(writer, outlet, f"r{n}", READERS) for n, outlet in enumerate(outlets)
+        )
+        await first.step()
+        await writer.db.execute("UPDATE lease SET until = until + interval '2 minutes'")
+        async with writer.transaction() as unit:
+            await kit.emit(unit, uuid.uuid4(), "one")
+        await second.step()
+        assert second.published == 1
+        await asyncio.gather(*(outlet.rebuild() for outlet in outlets))
+
+
 async def test_a_relay_that_has_just_started_notices_that_the_broker_lost_the_end(
     dsns: dict[str, str], broker: BrokerAddress, prefix: str
 ) -> None:

@@ -78,6 +78,8 @@ def claim(s: MemoryStore, now: Any, limit: int) -> Answer:
 
 @does(Q["write"])
 def write(s: MemoryStore, at: Any, *arrays: list[Any]) -> Answer:
+    announced = (s.cluster.get(True) or {}).get("announced")
+    at = max(at, announced) if announced else at
     for row in columns(_LOG, arrays[:9]):
         pos = s.draw("pos")
         s.log.insert({"pos": pos, "at": at, **row})
@@ -215,17 +217,20 @@ def oldest_transaction(s: MemoryStore) -> Answer:
     return [{"t": s.now, **clock_columns(s)}]
 
 
-@does(Q["oldest_unpublished"])
-def oldest_unpublished(s: MemoryStore) -> Answer:
+@does(Q["announce"])
+def announce(s: MemoryStore, t: Any) -> Answer:
     stopped = {row["entity"] for row in s.stopped if row["entity"] is not None}
-    oldest = min((row["at"] for row in s.unpublished), default=None)
-    return [{"t": oldest, "stopped": sorted(stopped)}]
+    complete = min(t, s.now, *(row["at"] for row in s.unpublished))
+    cluster = s.cluster.get(True)
+    if cluster:
+        s.cluster.change(True, announced=max(cluster["announced"] or complete, complete))
+    return [{"t": complete, "stopped": sorted(stopped)}]
 
 
 @does(Q["lease"])
 def lease(s: MemoryStore, name: str, owner: str, length: timedelta) -> Answer:
     held = s.lease.get(name)
-    if held and held["until"] >= s.now and held["owner"] != owner:
+    if held and s.now <= held["until"] <= s.now + length and held["owner"] != owner:
         return []
     s.lease.put({"name": name, "owner": owner, "until": s.now + length})
     cluster = s.cluster.get(True) or {}
@@ -236,16 +241,3 @@ def lease(s: MemoryStore, name: str, owner: str, length: timedelta) -> Answer:
 def release_lease(s: MemoryStore, name: str, owner: str) -> Answer:
     held = s.lease.get(name)
     return int(bool(held and held["owner"] == owner and s.lease.drop(name)))
-
-
-@does(Q["confirm"])
-def confirm(s: MemoryStore, consumer: str, topic: str, t: Any) -> Answer:
-    known = s.confirmed.get((consumer, topic))
-    latest = max(known["t"], t) if known else t
-    s.confirmed.put({"consumer": consumer, "topic": topic, "t": latest})
-    return 1
-
-
-@does(Q["confirmed_of"])
-def confirmed_of(s: MemoryStore, topic: str) -> Answer:
-    return [row for row in s.confirmed if row["topic"] == topic]

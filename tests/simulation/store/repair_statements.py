@@ -35,9 +35,23 @@ def resend(s: MemoryStore, entity: UUID, topic: str, first: int, last: int) -> A
     )
 
 
+@does(Q["confirm"])
+def confirm(s: MemoryStore, consumer: str, topic: str, t: Any) -> Answer:
+    known = s.confirmed.get((consumer, topic))
+    latest = max(known["t"], t) if known else t
+    s.confirmed.put({"consumer": consumer, "topic": topic, "t": latest})
+    return 1
+
+
+@does(Q["confirmed_of"])
+def confirmed_of(s: MemoryStore, topic: str) -> Answer:
+    return [row for row in s.confirmed if row["topic"] == topic]
+
+
 @does(Q["remember_cluster"])
 def remember_cluster(s: MemoryStore, id: str) -> Answer:
-    s.cluster.put({"single": True, "id": id, "sent": "{}"})
+    known = s.cluster.get(True) or {"announced": None}
+    s.cluster.put({**known, "single": True, "id": id, "sent": "{}"})
     return 1
 
 
