@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final, assert_never
+from typing import Any, Final, Protocol, assert_never
 from uuid import UUID
 
 from schemas.actions import FOREIGN_ANSWERS
@@ -20,7 +20,7 @@ from services.escalation.core.assigning import ORDER, ordering
 from services.escalation.core.commands import COMMAND, Migrate
 from services.escalation.core.deadlines import Deadline
 from services.escalation.core.engine import decide_answer, decide_command, decide_event, decide_wake
-from services.escalation.core.journal import Triggered, TriggerKind
+from services.escalation.core.journal import TriggerKind
 from services.escalation.core.migrating import migrating
 from services.escalation.core.obeying import carrying_out
 from services.escalation.core.policy import Policy
@@ -34,6 +34,25 @@ Policies = Mapping[str, Policy]
 _NONE: Final[Policies] = MappingProxyType({})
 
 
+class Happened(Protocol):
+    """What a decision was asked by, as the journal has it (`journal.Triggered`)."""
+
+    @property
+    def kind(self) -> TriggerKind: ...
+    @property
+    def trigger(self) -> UUID: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def recorded_at(self) -> datetime | None: ...
+    @property
+    def now(self) -> datetime: ...
+    @property
+    def data(self) -> dict[str, Any]: ...
+    @property
+    def absent_groups(self) -> tuple[str | None, ...]: ...
+
+
 class UndecidableError(ValueError):
     """An entry that is no trigger of this case."""
 
@@ -41,7 +60,7 @@ class UndecidableError(ValueError):
 def decide_again(
     case_id: UUID,
     state: LadderState | None,
-    entry: Triggered,
+    entry: Happened,
     policy: Policy,
     others: Policies = _NONE,
     waiting: Sequence[Deadline] | None = None,
@@ -76,14 +95,14 @@ def decide_again(
     assert_never(entry.kind)
 
 
-def _event(entry: Triggered) -> CaseEvent:
+def _event(entry: Happened) -> CaseEvent:
     model = event_class(entry.name)
     if model is None or not issubclass(model, CaseEvent):
         raise UndecidableError(f"{entry.name} is not an event of a case")
     return model.model_validate(entry.data)
 
 
-def _wake(state: LadderState, entry: Triggered, policy: Policy) -> Decision:
+def _wake(state: LadderState, entry: Happened, policy: Policy) -> Decision:
     return decide_wake(
         state,
         policy,
@@ -95,7 +114,7 @@ def _wake(state: LadderState, entry: Triggered, policy: Policy) -> Decision:
     )
 
 
-def _command(state: LadderState, entry: Triggered, policy: Policy, others: Policies) -> Decision:
+def _command(state: LadderState, entry: Happened, policy: Policy, others: Policies) -> Decision:
     command = COMMAND.validate_python(entry.data["command"])
     # Whoever was named was known then, and what was migrated was simulated: a command that was
     # refused has no entry.
@@ -106,14 +125,14 @@ def _command(state: LadderState, entry: Triggered, policy: Policy, others: Polic
     return _ordered(state, entry, policy, carry_out, command.by.role)
 
 
-def _order(state: LadderState, entry: Triggered, policy: Policy) -> Decision:
+def _order(state: LadderState, entry: Happened, policy: Policy) -> Decision:
     order = ORDER.validate_python(entry.data["order"])
     return _ordered(state, entry, policy, ordering(order), Role.SYSTEM)
 
 
 def _ordered(
     state: LadderState,
-    entry: Triggered,
+    entry: Happened,
     policy: Policy,
     carry_out: Callable[[Turn], None],
     by_role: Role,
@@ -130,7 +149,7 @@ def _ordered(
     )
 
 
-def _answer(state: LadderState, entry: Triggered, policy: Policy) -> Decision:
+def _answer(state: LadderState, entry: Happened, policy: Policy) -> Decision:
     model = FOREIGN_ANSWERS.get(entry.name)
     if model is None:
         raise UndecidableError(f"{entry.name} is not an answer to an action")

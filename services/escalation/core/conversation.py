@@ -162,7 +162,7 @@ def _names(event: CaseEvent) -> frozenset[str]:
 def _answer_clocks(turn: Turn, names: frozenset[str], *, restarts: bool) -> None:
     if restarts and AGENT_SPOKE in names:
         _hear_holder(turn)
-    for rule in turn.policy.lane(turn.state.lane).clocks:
+    for rule in turn.policy.moved_by(turn.state.lane, names):
         record = turn.state.clock(rule.name)
         if record is None:
             if restarts and not names.isdisjoint(rule.starts_on):

@@ -19,7 +19,7 @@ from schemas.pack_clocks import Budget, EndRule, Roll
 from services.escalation.core.calendar import BusinessTime
 from services.escalation.core.clock import Clock, Due, Pause, due, offset_from, thresholds
 from services.escalation.core.policy import Policy, clock_spec, share_of, spent_at
-from services.escalation.core.records import ClockRecord, OfferState, PauseRecord
+from services.escalation.core.records import ClockRecord, OfferState, PauseRecord, Place
 from services.escalation.core.state import LadderState
 
 
@@ -168,22 +168,20 @@ def deadlines(state: LadderState, policy: Policy) -> list[Deadline]:
     """Everything the ladder waits for, in the order in which it happens; empty when stopped."""
     if state.stopped is not None:
         return []
-    return sorted(_all(state, policy), key=_ORDER)
-
-
-def _all(state: LadderState, policy: Policy) -> Iterator[Deadline]:
+    found: list[Deadline] = []
     for position, pause in enumerate(state.pauses):
         if pause.ended_at is None and pause.until is not None:
-            yield Deadline(pause.until, DeadlineKind.PAUSE_ENDS, position)
+            found.append(Deadline(pause.until, DeadlineKind.PAUSE_ENDS, position))
     for position, record in enumerate(state.clocks):
         if record.end is None:
-            yield from _of_clock(position, record, state, policy)
-    yield from _of_place(state)
-    yield from _of_answers(state)
+            _of_clock(found, position, record, state, policy)
+    found.extend(_of_place(state.place))
+    if state.offers or state.actions:
+        found.extend(_of_answers(state))
+    return sorted(found, key=_ORDER)
 
 
-def _of_place(state: LadderState) -> Iterator[Deadline]:
-    place = state.place
+def _of_place(place: Place) -> Iterator[Deadline]:
     if place.acknowledged_until is not None:
         yield Deadline(place.acknowledged_until, DeadlineKind.ACKNOWLEDGEMENT_EXPIRES, 0)
     if place.assign_at is not None:
@@ -201,18 +199,18 @@ def _of_answers(state: LadderState) -> Iterator[Deadline]:
 
 
 def _of_clock(
-    position: int, record: ClockRecord, state: LadderState, policy: Policy
-) -> Iterator[Deadline]:
+    found: list[Deadline], position: int, record: ClockRecord, state: LadderState, policy: Policy
+) -> None:
     if record.budget is None:
         if record.by_when is not None:
-            yield Deadline(record.by_when, DeadlineKind.CLOCK, position)
+            found.append(Deadline(record.by_when, DeadlineKind.CLOCK, position))
         return
-    found, warns = _derived(_ledger(record, record.budget, state, policy))
-    if found.at is not None:
-        yield Deadline(found.at, DeadlineKind.CLOCK, position, 0, found.earliest)
+    out, warns = _derived(_ledger(record, record.budget, state, policy))
+    if out.at is not None:
+        found.append(Deadline(out.at, DeadlineKind.CLOCK, position, 0, out.earliest))
     for percent, at in warns:
         if percent not in record.warned:
-            yield Deadline(at, DeadlineKind.WARNING, position, percent)
+            found.append(Deadline(at, DeadlineKind.WARNING, position, percent))
 
 
 def wake_at(waiting: Iterable[Deadline], now: datetime) -> datetime | None:

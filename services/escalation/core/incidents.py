@@ -35,8 +35,10 @@ def note_answers(turn: Turn, event: IncidentUpdated) -> None:
 
 def note_other_answers(turn: Turn, names: frozenset[str]) -> None:
     """Takes the mark off clocks that somebody else answers now, though they stand answered."""
+    if not any(record.answered_by_incident for record in turn.state.clocks):
+        return
     others = names - {IncidentUpdated.event_name}
-    for rule in turn.policy.lane(turn.state.lane).clocks:
+    for rule in turn.policy.moved_by(turn.state.lane, others):
         record = turn.state.clock(rule.name)
         if record is not None and not others.isdisjoint(rule.stops_on):
             record.answered_by_incident = None

@@ -6,7 +6,7 @@ business of `services/packs.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -74,6 +74,20 @@ class Policy:
             for name, lane in self.pack.lanes.items()
         }
 
+    def moved_by(self, lane: Lane, names: frozenset[str]) -> Sequence[ClockRule]:
+        """The lane's clocks that one of these events starts, stops or restarts, in their order."""
+        known = self._moved_by.get((lane, names))
+        if known is None:
+            rules = self.lane(lane).clocks
+            known = tuple(rule for rule in rules if not names.isdisjoint(_words(rule)))
+            self._moved_by[lane, names] = known
+        return known
+
+    @cached_property
+    def _moved_by(self) -> dict[tuple[Lane, frozenset[str]], Sequence[ClockRule]]:
+        """As it was asked so far: a case hears one of few events."""
+        return {}
+
     @cached_property
     def statutes(self) -> Mapping[str, ClockRule]:
         """The clocks of the pack's regimes, by the names under which cases run them."""
@@ -119,6 +133,10 @@ def compile_policy(pack: Pack, digest: str) -> Policy:
         for name, rule in pack.calendars.items()
     }
     return Policy(pack=pack, digest=digest, calendars=calendars)
+
+
+def _words(rule: ClockRule) -> tuple[str, ...]:
+    return (*rule.starts_on, *rule.stops_on, *rule.restarts_on)
 
 
 def breach_reason(rule: ClockRule) -> RungReason:

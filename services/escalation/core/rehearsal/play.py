@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from schemas.pack import Pack
@@ -24,7 +24,7 @@ from services.escalation.core.journal import Triggered, TriggerKind
 from services.escalation.core.policy import Policy
 from services.escalation.core.rehearsal.course import Course
 from services.escalation.core.rehearsal.history import CLASSIFYING, OPENING, History
-from services.escalation.core.state import LadderState, copy_of, read_state, write_state
+from services.escalation.core.state import LadderState, read_state, write_state
 from services.escalation.core.turn import Decision
 
 _MIGRATE: Final = "migrate"
@@ -56,6 +56,18 @@ class Resting:
     document: bytes
     wake_at: datetime | None
     now: datetime
+
+
+class _Again(NamedTuple):
+    """A trigger of the history under another policy, at its own instant or later."""
+
+    kind: TriggerKind
+    trigger: UUID
+    name: str
+    recorded_at: datetime | None
+    now: datetime
+    data: dict[str, Any]
+    absent_groups: tuple[str | None, ...] = ()
 
 
 class Rehearsal:
@@ -91,28 +103,19 @@ class Rehearsal:
         self.wake_until(at)
         now = at if self._now is None else max(at, self._now)
         data = _under(entry, old, self.policy)
-        trigger = Triggered.model_construct(
-            kind=entry.kind,
-            trigger=entry.trigger,
-            name=entry.name,
-            recorded_at=entry.recorded_at,
-            now=now,
-            data=data,
-        )
-        before = self._copy() if entry.kind is TriggerKind.COMMAND else None
+        again = _Again(entry.kind, entry.trigger, entry.name, entry.recorded_at, now, data)
+        before = self._document() if entry.kind is TriggerKind.COMMAND else None
         try:
-            decision = decide_again(
-                case_id, self._state, trigger, self.policy, waiting=self._waiting
-            )
+            decision = decide_again(case_id, self._state, again, self.policy, waiting=self._waiting)
         except CommandRefusedError as refusal:
             self.course.refused[f"{entry.name}: {refusal.reason.value}"] += 1
             # A refusal may have used the state up.
-            self._state, self._waiting = before, None
+            self._state, self._waiting = read_state(before) if before else None, None
             return
         self._keep(decision, now)
 
-    def _copy(self) -> LadderState | None:
-        return copy_of(self._state) if self._state is not None else None
+    def _document(self) -> bytes | None:
+        return write_state(self._state) if self._state is not None else None
 
     def wake_until(self, until: datetime) -> None:
         """Wake the case at every instant that it asks for."""
