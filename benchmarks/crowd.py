@@ -29,7 +29,7 @@ async def measure(ground: Ground, sizes: Sizes) -> Sequence[Row]:
     place = await ground.place()
     timed = _evenly(_TIMED_FROM, sizes.calm_per_s, sizes.timed_s)
     slots = [OPENED_AT + timedelta(minutes=number) for number in range(sizes.slots)]
-    dues = [at + FIRST_RESPONSE for at in slots[: 2 * sizes.repetitions]]
+    dues = [at + FIRST_RESPONSE for at in slots[: 3 * sizes.repetitions]]
     async with opened(place) as cases:
         began = time.monotonic()
         await cases.open([-1 - number for number in range(len(timed))], timed)

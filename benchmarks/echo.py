@@ -1,7 +1,8 @@
-"""The kit alone: a service that answers each event with one event and decides nothing else.
+"""The kit alone: a service that answers each event, and each wake-up, with one event.
 
 `python -m benchmarks.echo` runs it in escalation's place, on the same topics and schema, so that
 what it does not need is what deciding costs. Its document is sealed and so is a part of its event.
+Never decides anything.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from services.kit.unit import Entities
 
 _STREAMS: Final = Streams(source="escalation", inputs=(CASES,), outputs=(ESCALATIONS,))
 _LATER: Final = timedelta(minutes=15)
+WAKES_AGAIN: Final = timedelta(seconds=20)
+_LONG_AFTER: Final = timedelta(days=1)
 
 
 class Echo:
@@ -36,26 +39,34 @@ class Echo:
         document = from_json(entity.state) if entity.state else {"heard": 0}
         document["heard"] += 1
         document["last"] = {"id": incoming.id, "type": incoming.type, "at": now}
-        document["words"] = incoming.data.get("text") or incoming.data.get("description")
-        event = HolderChanged(
-            episode=1,
-            rung="frontline",
-            path="phone",
-            owner_group="frontline",
-            next_due_at=now + _LATER,
-            staff_number="A1024",
-            name="李四",
-            brief=document["words"],
-        )
+        words = incoming.data.get("text") or incoming.data.get("description")
+        document["words"] = words
+        event = _said(now + _LATER, words)
         subject = entity.subject or UUID(incoming.data["data_subject"])
         return Decision(to_json(document), ((ESCALATIONS, event),), now + _LATER, subject)
 
     def on_wake(self, entity: Entity, wake: Wake, now: datetime) -> Decision:
-        """Nothing becomes due while it is measured."""
-        return Decision(None, wake_at=None)
+        """Count it in a small document, whatever document was there; wake again soon, then late."""
+        woken = from_json(entity.state or b"{}").get("woken", 0) + 1
+        document = {"woken": woken, "last": {"id": wake.id, "type": "wake", "at": now}}
+        again = now + (WAKES_AGAIN if woken == 1 else _LONG_AFTER)
+        return Decision(to_json(document), ((ESCALATIONS, _said(again, None)),), again)
 
     async def write(self, unit: Any, decided: Sequence[Decided]) -> None:
         """There are no side rows."""
+
+
+def _said(next_due_at: datetime, words: str | None) -> HolderChanged:
+    return HolderChanged(
+        episode=1,
+        rung="frontline",
+        path="phone",
+        owner_group="frontline",
+        next_due_at=next_due_at,
+        staff_number="A1024",
+        name="李四",
+        brief=words,
+    )
 
 
 async def _build(_: Entities, __: Settings) -> Parts:

@@ -126,8 +126,7 @@ class Incoming(NamedTuple):
     after: Mapping[str, int] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Wake:
+class Wake(NamedTuple):
     """Why the timers ask. `silent_s` is the age of the entity's input heartbeat in real seconds.
 
     The ids of the events that a wake-up leads to derive from its `id`.

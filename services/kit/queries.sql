@@ -39,8 +39,8 @@ ORDER BY wake_at LIMIT $2 FOR UPDATE SKIP LOCKED
 -- republishing begins at an instant that readers have confirmed. Relay and timers are woken at commit.
 WITH appended AS (
     INSERT INTO log (pos, at, topic, entity, seq, id, type, after, recordedat, prevhash, value)
-    SELECT nextval('pos'), greatest($1::timestamptz, (SELECT announced FROM cluster)), u.* FROM unnest($2::text[], $3::uuid[], $4::int[], $5::uuid[],
-        $6::text[], $7::text[], $8::timestamptz[], $9::bytea[], $10::bytea[]) AS u
+    SELECT nextval('pos'), greatest($1::timestamptz, (SELECT announced FROM cluster)), u.*
+    FROM unnest($2::log_row[]) AS u
     RETURNING pos, at),
 queued AS (INSERT INTO unpublished (pos, at) SELECT pos, at FROM appended),
 saved AS (
@@ -48,15 +48,9 @@ saved AS (
         h2 = u.h2, o1 = u.o1, p1 = u.p1, o2 = u.o2, p2 = u.p2, parked = u.parked, state = u.state,
         last_at = u.last_at, wake_at = u.wake_at, known_at = u.known_at, held_until = u.held_until,
         g1 = u.g1, g2 = u.g2
-    FROM unnest($11::uuid[], $12::uuid[], $13::smallint[], $14::int[], $15::bytea[], $16::int[],
-        $17::bytea[], $18::int[], $19::bytea[], $20::int[], $21::bytea[], $22::int[], $23::bytea[],
-        $24::timestamptz[], $25::timestamptz[], $26::timestamptz[], $27::timestamptz[],
-        $28::bytea[], $29::bytea[])
-        AS u(id, subject, part, s1, h1, s2, h2, o1, p1, o2, p2, parked, state, last_at, wake_at,
-            known_at, held_until, g1, g2)
-    WHERE e.id = u.id)
+    FROM unnest($3::entity_row[]) AS u WHERE e.id = u.id)
 SELECT pg_notify(current_schema() || woken.channel, '')
-FROM (VALUES ('_unpublished', cardinality($2)), ('_wake', cardinality($11))) AS woken(channel, rows)
+FROM (VALUES ('_unpublished', cardinality($2)), ('_wake', cardinality($3))) AS woken(channel, rows)
 WHERE woken.rows > 0
 
 -- name: notify

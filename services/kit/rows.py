@@ -15,8 +15,6 @@ from services.kit.sealing import Sealer
 _COLUMNS = (("s1", "h1", "g1"), ("s2", "h2", "g2"))
 _OUT_COLUMNS = (("o1", "p1"), ("o2", "p2"))
 _NOWHERE = Position()
-WIDTH = 19
-"""How many columns `to_row` gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ def to_entity(row: Mapping[str, Any], streams: Streams, sealer: Sealer) -> Entit
 
 
 def to_row(entity: Entity, streams: Streams, sealer: Sealer) -> tuple[Any, ...]:
-    """The columns of statement `save`; the document is sealed under the subject's key."""
+    """The row that statement `write` takes; the document is sealed under the subject's key."""
     return (
         entity.id, entity.subject, entity.partition,
         *_two(entity.inputs, streams.inputs), *_two(entity.outputs, streams.outputs),

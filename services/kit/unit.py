@@ -20,13 +20,12 @@ from services.kit import clock
 from services.kit.db import Database
 from services.kit.entities import Decided, Decision, Entity, Position, Produced
 from services.kit.ids import derive
-from services.kit.rows import WIDTH, Streams, columns, to_entity, to_row
+from services.kit.rows import Streams, to_entity, to_row
 from services.kit.sealing import Sealer
 from services.kit.sql import Queries
 from services.kit.wire import Codec, Emittable
 
 QUERIES = Queries(Path(__file__).with_name("queries.sql"))
-_EVENT_WIDTH = 9
 
 
 class _Pending(NamedTuple):
@@ -156,8 +155,7 @@ class Unit:
         events = [self._seal(pending) for pending in self._pending]
         changed = self._rows()
         if events or changed:
-            arrays = (*columns(events, _EVENT_WIDTH), *columns(changed, WIDTH))
-            await self.conn.execute(QUERIES["write"], self.real_now, *arrays)
+            await self.conn.execute(QUERIES["write"], self.real_now, events, changed)
 
     def _seal(self, pending: _Pending) -> tuple[Any, ...]:
         entity, after, event = pending

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from services.kit import clock
 from services.kit.unit import QUERIES as Q
-from tests.simulation.store.memory import Answer, MemoryStore, Row, Table, columns, does
+from tests.simulation.store.memory import Answer, MemoryStore, Row, Table, columns, does, named
 
 TABLES: dict[str, list[tuple[str, ...]]] = {
     "entity": [("id",)],
@@ -77,14 +77,14 @@ def claim(s: MemoryStore, now: Any, limit: int) -> Answer:
 
 
 @does(Q["write"])
-def write(s: MemoryStore, at: Any, *arrays: list[Any]) -> Answer:
+def write(s: MemoryStore, at: Any, events: list[Any], changed: list[Any]) -> Answer:
     announced = (s.cluster.get(True) or {}).get("announced")
     at = max(at, announced) if announced else at
-    for row in columns(_LOG, arrays[:9]):
+    for row in named(_LOG, events):
         pos = s.draw("pos")
         s.log.insert({"pos": pos, "at": at, **row})
         s.unpublished.insert({"pos": pos, "at": at})
-    for row in columns(_ENTITY, arrays[9:]):
+    for row in named(_ENTITY, changed):
         if row["id"] in s.entity.rows:
             s.entity.put(row)
     return [{}]

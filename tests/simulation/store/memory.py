@@ -209,6 +209,10 @@ def _plain(value: Any) -> Any:
 
 def columns(names: str, arrays: Sequence[Sequence[Any]]) -> Iterator[Row]:
     """UNNEST: rows out of arrays."""
+    return named(names, zip(*arrays, strict=True))
+
+
+def named(names: str, rows: Iterable[Sequence[Any]]) -> Iterator[Row]:
+    """UNNEST of an array of rows."""
     wanted = names.split()
-    for values in zip(*arrays, strict=True):
-        yield dict(zip(wanted, values, strict=True))
+    return (dict(zip(wanted, values, strict=True)) for values in rows)
