@@ -189,14 +189,15 @@ def _add_reads(router: APIRouter, entities: Entities, shelf: reads.Shelf) -> Non
         transaction: Annotated[str | None, Query(max_length=200)] = None,
         status: Status | None = None,
         category: Category | None = None,
+        opened_after: AwareDatetime | None = None,
         opened_before: AwareDatetime | None = None,
         cursor: Annotated[str | None, Query(max_length=500)] = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> dict[str, Any]:
-        """Cases that fit all of what is given, newest first."""
-        wanted = reads.Wanted(
-            customer, phone, email, transaction, status, category, opened_before, cursor, limit
-        )
+        """Cases that fit all of what is given, newest first: opened at `opened_after` or later, and
+        before `opened_before`."""
+        times, page = (opened_after, opened_before), (cursor, limit)
+        wanted = reads.Wanted(customer, phone, email, transaction, status, category, *times, *page)
         return await shelf.find(wanted)
 
 

@@ -45,21 +45,22 @@ WHERE k.key = $1 AND (k.opened_at, k.case_id) < ($2::timestamptz, $3::uuid)
     AND NOT EXISTS (SELECT FROM unnest($4::bytea[]) AS wanted WHERE NOT EXISTS
         (SELECT FROM case_key o WHERE o.case_id = k.case_id AND o.key = wanted))
     AND ($5::text IS NULL OR l.status = $5) AND ($6::text IS NULL OR l.category = $6)
-ORDER BY k.opened_at DESC, k.case_id DESC LIMIT $7
+    AND ($7::timestamptz IS NULL OR k.opened_at >= $7)
+ORDER BY k.opened_at DESC, k.case_id DESC LIMIT $8
 
 -- name: search_by_status
 -- Cases in one status, newest first, from a cursor on.
 SELECT case_id, status, episode, category, severity, lane, opened_at, started_at FROM case_line
 WHERE status = $1 AND (opened_at, case_id) < ($2::timestamptz, $3::uuid)
-    AND ($4::text IS NULL OR category = $4)
-ORDER BY opened_at DESC, case_id DESC LIMIT $5
+    AND ($4::text IS NULL OR category = $4) AND ($5::timestamptz IS NULL OR opened_at >= $5)
+ORDER BY opened_at DESC, case_id DESC LIMIT $6
 
 -- name: search
 -- All cases, newest first, from a cursor on.
 SELECT case_id, status, episode, category, severity, lane, opened_at, started_at FROM case_line
 WHERE (opened_at, case_id) < ($1::timestamptz, $2::uuid)
-    AND ($3::text IS NULL OR category = $3)
-ORDER BY opened_at DESC, case_id DESC LIMIT $4
+    AND ($3::text IS NULL OR category = $3) AND ($4::timestamptz IS NULL OR opened_at >= $4)
+ORDER BY opened_at DESC, case_id DESC LIMIT $5
 
 -- name: keep_policy
 -- A policy that cases may be opened under from now on.

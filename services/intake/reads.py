@@ -29,6 +29,7 @@ class Wanted:
     transaction: str | None = None
     status: Status | None = None
     category: Category | None = None
+    opened_after: datetime | None = None
     opened_before: datetime | None = None
     cursor: str | None = None
     limit: int = 50
@@ -70,6 +71,7 @@ class Shelf:
             status=wanted.status,
             category=wanted.category,
             before=_before(wanted),
+            since=wanted.opened_after,
             limit=wanted.limit + 1,
         )
         rows = await store.search(self.entities.db, search)

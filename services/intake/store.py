@@ -166,20 +166,21 @@ class Search:
     status: str | None
     category: str | None
     before: tuple[datetime, UUID]
+    since: datetime | None
     limit: int
 
 
 async def search(session: Session, wanted: Search) -> list[Any]:
     """Lines of cases, newest first: rows with case_id, status, category, opened_at..."""
     at, case_id = wanted.before
+    rest = (wanted.category, wanted.since, wanted.limit)
     if wanted.keys:
         lead, *others = wanted.keys
-        more = (others, wanted.status, wanted.category, wanted.limit)
+        more = (others, wanted.status, *rest)
         return await session.fetch(QUERIES["search_by_key"], lead, at, case_id, *more)
     if wanted.status:
-        rest = (wanted.status, at, case_id, wanted.category, wanted.limit)
-        return await session.fetch(QUERIES["search_by_status"], *rest)
-    return await session.fetch(QUERIES["search"], at, case_id, wanted.category, wanted.limit)
+        return await session.fetch(QUERIES["search_by_status"], wanted.status, at, case_id, *rest)
+    return await session.fetch(QUERIES["search"], at, case_id, *rest)
 
 
 class PolicyBook:

@@ -152,7 +152,7 @@ class KafkaOutlet:
             acks="all",
             max_batch_size=_BATCH_BYTES,
             enable_idempotence=apache,
-            # aiokafka has lz4 at its ninth level: twenty times the time, for one byte in twenty-five.
+            # aiokafka has lz4 at its ninth level: twenty times the time, for a byte in twenty-five.
             compression_type="snappy" if apache else None,
             request_timeout_ms=10_000,
             retry_backoff_ms=100,

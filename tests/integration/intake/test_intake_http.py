@@ -282,6 +282,7 @@ async def test_search_finds_by_every_key_and_pages(intake: Intake) -> None:
         {"email": "CUSTOMER@example.com"},
         {"customer": "cust-1001", "email": "customer@example.com"},
         {"category": "funds_not_received"},
+        {"customer": "cust-1001", "opened_after": "2026-11-20T09:59:59+08:00"},
     ):
         found = await intake.get(**parameters)
         assert {item["id"] for item in found["items"]} == set(ids), parameters
@@ -293,6 +294,9 @@ async def test_search_finds_by_every_key_and_pages(intake: Intake) -> None:
         {"customer": "cust-2"},
         {"customer": "cust-1001", "transaction": "tx-none"},
         {"opened_before": "2026-11-20T09:59:59+08:00"},
+        {"opened_after": "2126-11-20T09:59:59+08:00"},
+        {"opened_after": "2126-11-20T09:59:59+08:00", "status": "open"},
+        {"opened_after": "2126-11-20T09:59:59+08:00", "customer": "cust-1001"},
         {"status": "open", "category": "refund"},
     ):
         assert (await intake.get(**nothing))["items"] == []
