@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from schemas.case import CaseOpened
-from schemas.escalation import LadderEvent
+from schemas.escalation import LadderEvent, LadderStopped
 from schemas.event import EventData
 from schemas.pack import Pack
 from schemas.vocabulary import Side
@@ -79,6 +79,8 @@ def lapse(story: Story, now: datetime) -> Step:
 
 
 def _has_seen(heard: Heard, word: WaitingWord) -> bool:
+    if isinstance(heard.event, LadderStopped):
+        return True  # a ladder that has stopped says no time of what came after it either
     return isinstance(heard.event, LadderEvent) and heard.cases_applied >= word.position
 
 

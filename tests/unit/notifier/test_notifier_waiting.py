@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas import conversation, escalation
-from schemas.vocabulary import Channel, Status
+from schemas.vocabulary import Channel, Status, StopReason
 from services.notifier.core.advance import advance, lapse
 from services.notifier.core.story import Story
 from services.notifier.core.waiting import PATIENCE
@@ -89,6 +89,16 @@ def test_what_waited_comes_before_what_the_ladder_event_itself_says() -> None:
     customer = [word.template for word in step.announcements if word.to_customer]
     assert customer == ["customer_replied_to", "rung_entered"]
     assert [told.template for told in step.story.told][-2:] == customer
+
+
+def test_a_ladder_that_stops_has_nothing_to_say_to_a_word_that_came_after_the_end() -> None:
+    """The case was resolved at position 1 of `cases`, and then the agent spoke once more."""
+    stopped = on_rung(escalation.LadderStopped, reason=StopReason.RESOLVED)
+    step = advance(CASE, reply_heard(), heard(stopped, 3, applied=1), PACK)
+    (word,) = step.announcements
+    assert word.template == "customer_replied_to"
+    assert word.story.next_promised_at(at(3)) is None
+    assert (step.story.waiting, step.wake_at) == ((), None)
 
 
 def test_a_promise_that_a_reply_ends_is_waited_for_too() -> None:
