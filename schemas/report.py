@@ -156,11 +156,13 @@ class Report(Model):
     """A customer's problem, as `POST /v1/cases` and `case.reported` bring it.
 
     (`source`, `external_id`) is its identity on both roads; `occurred_at` is when the contact
-    itself happened, and starts the clocks.
+    itself happened, and starts the clocks. `by` says whose report it is where the reporting system
+    passes one on; a customer never says of themselves that their identity was verified.
     """
 
     source: Identifier
     external_id: Identifier
+    by: Actor | None = None
     category: Category | None = None
     description: LongText
     occurred_at: AwareDatetime

@@ -18,6 +18,7 @@ from schemas.imports import Import
 from schemas.report import Actor, Contact, FactName, Report
 from schemas.vocabulary import Category, Status
 from services.intake import reads
+from services.intake.authorship import actor_in, signed
 from services.intake.bounds import bounded
 from services.intake.core import views
 from services.intake.core.commands import Command, Promise
@@ -28,7 +29,7 @@ from services.intake.wishes import Wish, Wishes, to_admit, to_hear, to_obey
 from services.kit.faults import Invalid
 from services.kit.grouped import Grouped
 from services.kit.idempotency import Answer
-from services.kit.identity.principal import acting, check_own
+from services.kit.identity.principal import check_own
 from services.kit.unit import Entities
 from services.kit.waiting import wait_until
 
@@ -86,7 +87,8 @@ def _add_writes(router: APIRouter, entities: Entities, grouped: Grouped[Wish]) -
     @router.post("", status_code=201)
     async def report_case(request: Request, report: Report) -> Response:
         """Report a problem. 201 for a new case, 200 for one known or joined as a contact."""
-        return await grouped.post(request, _own(request, to_admit(report, _admitted)))
+        wish = to_admit(signed(request, report), _admitted)
+        return await grouped.post(request, _own(request, wish))
 
     @router.post("/{case_id}/contacts", status_code=201)
     async def add_contact(request: Request, case_id: UUID, contact: Contact) -> Response:
@@ -150,7 +152,7 @@ def _add_evidence(
         """
         upload = await _upload(request, max_bytes)
         fact, stated = _named(upload)
-        by = _acting(request, stated)
+        by = actor_in(request, stated)
         async with entities.transaction() as unit:
             done, file = await handlers.evidence(unit, case_id, upload, fact, by)
         return {
@@ -224,12 +226,6 @@ async def _upload(request: Request, max_bytes: int) -> Upload:
     if not upload.content:
         raise Invalid("/file", "the file is empty")
     return upload
-
-
-def _acting(request: Request, stated: Actor | None) -> Actor | None:
-    said = None if stated is None else stated.model_dump(mode="json", exclude_none=True)
-    by = acting(request, said)
-    return None if by is None else Actor.model_validate(by)
 
 
 def _named(upload: Upload) -> tuple[str | None, Actor | None]:

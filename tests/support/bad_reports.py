@@ -109,6 +109,14 @@ BODIES: Final[dict[str, Bad]] = {
     "an unknown field": _field("/priority", "high"),
     "an unknown field inside": _field("/customer/nickname", "x"),
     "null for a text": _field("/description", None),
+    # whose word it is
+    "a role that is none": _field("/by", {"role": "king", "id": "x"}, at="/by/role"),
+    "a customer who verified themselves": _field(
+        "/by",
+        {"role": "customer", "id": "cust-1001"},
+        "identity_not_theirs_to_verify",
+        "/customer/identity_verified",
+    ),
     # texts
     "an empty text": _field("/description", ""),
     "an empty identity": _field("/external_id", ""),

@@ -119,7 +119,7 @@ def asks(method: str, path: str, role: str, objects: Objects) -> Iterator[Ask]:
             yield Ask(whose, method, _filled(path, whose, objects), body)
     elif name in _BY_PERSON:
         for whose in OBJECTS:
-            yield Ask(whose, method, path, _about(name, objects.people[whose]))
+            yield Ask(whose, method, path, _about(name, role, objects.people[whose]))
     else:
         yield Ask("-", method, _filled(path, "own", objects), _body(name, role, by))
 
@@ -127,11 +127,23 @@ def asks(method: str, path: str, role: str, objects: Objects) -> Iterator[Ask]:
 _BY_PERSON: Final = ("GET /v1/cases", "POST /v1/cases")
 
 
-def _about(name: str, person: str) -> dict[str, Any]:
+def _about(name: str, role: str, person: str) -> dict[str, Any]:
     if name == "GET /v1/cases":
         return {"params": {"customer": person}}
     whose = person.removeprefix("cust-")
-    return as_json(report(whose))
+    return as_json(stated(report(whose), verified=role != "customer"))
+
+
+def stating(objects: Objects) -> Iterator[Ask]:
+    """Reports that say of their customer that somebody verified them."""
+    for whose in OBJECTS:
+        person = objects.people[whose].removeprefix("cust-")
+        yield Ask(whose, "POST", "/v1/cases", as_json(stated(report(person), verified=True)))
+
+
+def stated(body: Mapping[str, Any], *, verified: bool) -> dict[str, Any]:
+    """A report that says whether its customer was verified."""
+    return {**body, "customer": {**body["customer"], "identity_verified": verified}}
 
 
 def _filled(path: str, whose: str, objects: Objects) -> str:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from schemas.case import CaseEvent, CaseOpened
 from schemas.report import Report
-from schemas.vocabulary import Status
+from schemas.vocabulary import Role, Status
 from services.intake.core import facts
 from services.intake.core.arrive import (
     News,
@@ -25,7 +25,7 @@ from services.intake.core.arrive import (
 from services.intake.core.evolve import opened
 from services.intake.core.lifecycle import Arrival
 from services.intake.core.matching import Choice, choose
-from services.intake.core.outcome import Outcome, Reason, Refused
+from services.intake.core.outcome import Outcome, Reason, Refusal, Refused
 from services.intake.core.state import Case, Policies, Policy, case_id
 from services.intake.core.statutory import statutory
 
@@ -44,6 +44,9 @@ def admit(
     `known` is the case that its identity already belongs to; `candidates` are cases of the same
     customer and transaction; `subject` is the opaque id of the customer.
     """
+    refused = unvouched(report)
+    if refused is not None:
+        return refused
     if known is not None:
         return Outcome(Reason.KNOWN, known)
     refused = impossible_time(report, now)
@@ -54,6 +57,18 @@ def admit(
     if target is not None:
         return arrive(target, reported_again(report), policies.of(target), now)
     return open_case(report, opening(report, subject, chosen), chosen.policy, now)
+
+
+def unvouched(report: Report) -> Refused | None:
+    """The refusal of a customer's own word that their identity was verified."""
+    by_customer = report.by is not None and report.by.role is Role.CUSTOMER
+    if not (by_customer and report.customer.identity_verified):
+        return None
+    return Refused(
+        Refusal.IDENTITY_NOT_THEIRS_TO_VERIFY,
+        "a customer's own report says nothing about who verified them: leave it out",
+        pointer="/customer/identity_verified",
+    )
 
 
 def impossible_time(report: Report, now: datetime) -> Refused | None:
@@ -102,7 +117,7 @@ def opening(report: Report, subject: UUID, chosen: Choice) -> CaseOpened:
     customer, money = report.customer, report.transaction
     known = facts.Known(customer, money, report.facts, (), report.description)
     needed = facts.needs(policy, found.category, report.representative)
-    actor = actor_of(report.contact, customer.id, customer.name)
+    actor = report.by or actor_of(report.contact, customer.id, customer.name)
     return CaseOpened(
         status=Status.OPEN,
         by_role=actor.role,

@@ -85,6 +85,7 @@ def reported_again(report: Report) -> News:
     return News(
         move=spoken.move,
         reason=Reason.COLLAPSED,
+        by=report.by,
         spoken=spoken.spoken,
         facts=report.facts,
         transaction=report.transaction,

@@ -15,7 +15,13 @@ from uuid import UUID
 from schemas.imports import Import
 from schemas.pack_clocks import ClockRule, resumable
 from schemas.vocabulary import ImportMode, Status
-from services.intake.core.admit import admit, impossible_time, open_case, opening
+from services.intake.core.admit import (
+    admit,
+    impossible_time,
+    open_case,
+    opening,
+    unvouched,
+)
 from services.intake.core.arrive import at_impossible_time
 from services.intake.core.matching import Choice, choose
 from services.intake.core.outcome import Outcome, Reason, Refusal, Refused
@@ -38,6 +44,9 @@ def bring_in(
     now: datetime,
 ) -> Outcome | Refused:
     """The case after the import; arguments as of `admit`."""
+    refused = unvouched(order)
+    if refused is not None:
+        return refused
     if known is not None:
         return Outcome(Reason.KNOWN, known)
     chosen = choose(order, policies.offered)

@@ -45,6 +45,7 @@ class Refusal(StrEnum):
     UNKNOWN_CONTACT = "unknown_contact"
     NO_CONTACT_LEFT = "no_contact_left"
     ERASED = "erased"
+    IDENTITY_NOT_THEIRS_TO_VERIFY = "identity_not_theirs_to_verify"
     ANOTHER_TRANSACTION = "another_transaction"
     STATUS_NOT_IMPORTED = "status_not_imported"
     NOT_RESUMED = "not_resumed"

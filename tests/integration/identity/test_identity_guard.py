@@ -15,7 +15,7 @@ from services.kit.identity.api_keys import NewKey
 from services.kit.identity.guard import Bounds
 from services.kit.identity.principal import Role
 from tests.support.identity import BOUNDS, bearer, doorman_of, guarded
-from tests.support.matrix import ABSENT, PEOPLE, report
+from tests.support.matrix import ABSENT, PEOPLE, report, stated
 from tests.support.town import Town, town
 
 OWN = {"role": "customer", "sub": "cust-own"}
@@ -212,7 +212,31 @@ async def test_a_customer_cannot_come_upon_a_case_by_guessing_its_report(here: T
             "/v1/cases", json={**guessed, "customer": customer}, headers=headers
         )
         assert reason(answer, 403) == "not_yours"
-    assert (await client.post("/v1/cases", json=report("own"), headers=headers)).status_code == 201
+    mine = stated(report("own"), verified=False)
+    assert (await client.post("/v1/cases", json=mine, headers=headers)).status_code == 201
+
+
+async def test_who_reports_comes_from_the_token_and_customers_verify_nobody(here: Town) -> None:
+    client = here.clients["intake"]
+    customer = {"role": "customer", "id": "cust-own"}
+    for body in (report("own"), report("own", by=customer)):
+        answer = await client.post("/v1/cases", json=body, headers=here.as_(**OWN))
+        assert answer.status_code == 422, answer.text
+        assert [e["pointer"] for e in answer.json()["errors"]] == ["/customer/identity_verified"]
+    disguised = report("own", by={"role": "backend", "id": "core"})
+    refused = await client.post("/v1/cases", json=disguised, headers=here.as_(**OWN))
+    assert reason(refused, 403) == "by_is_not_you"
+    foreign = report("own", by={"role": "agent", "id": "A9"})
+    refused = await client.post("/v1/cases", json=foreign, headers=here.as_("agent", "A1"))
+    assert reason(refused, 403) == "by_is_not_you"
+    passed_on = report("own", by=customer)
+    backend = here.as_("backend", "app")
+    assert (await client.post("/v1/cases", json=passed_on, headers=backend)).status_code == 422
+    passed_on = stated(passed_on, verified=False)
+    assert (await client.post("/v1/cases", json=passed_on, headers=backend)).status_code == 201
+    agent = here.as_("agent", "A1")
+    by_agent = report("own", external_id="desk", transaction=None)
+    assert (await client.post("/v1/cases", json=by_agent, headers=agent)).status_code == 201
 
 
 async def test_an_idempotency_key_belongs_to_its_caller(here: Town) -> None:

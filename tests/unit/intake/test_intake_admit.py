@@ -25,6 +25,7 @@ from tests.support.cases import (
     policy,
     refused,
     report,
+    report_body,
     taken,
 )
 
@@ -155,6 +156,35 @@ def test_an_old_case_keeps_its_own_policy() -> None:
         now=NOW,
     )
     assert taken(outcome).case.policy == POLICY.pin
+
+
+def by(role: str) -> dict[str, str]:
+    return {"role": role, "id": "cust-1001", "name": "张三"}
+
+
+@pytest.mark.parametrize("known", [None, open_case()])
+def test_a_customer_does_not_say_that_they_were_verified(known: Case | None) -> None:
+    outcome = refused(admitted(known=known, by=by("customer")))
+    assert outcome.reason is Refusal.IDENTITY_NOT_THEIRS_TO_VERIFY
+    assert outcome.pointer == "/customer/identity_verified"
+
+
+@pytest.mark.parametrize(
+    ("role", "verified"), [("customer", False), ("backend", True), ("agent", True)]
+)
+def test_whoever_reports_is_told_with_the_case(role: str, verified: bool) -> None:
+    customer = {**report_body()["customer"], "identity_verified": verified}
+    outcome = taken(admitted(by=by(role), customer=customer))
+    event = outcome.events[0]
+    assert isinstance(event, CaseOpened)
+    assert (event.by_role, event.identity_verified) == (role, verified)
+    assert event.by is not None
+    assert event.by.id == "cust-1001"
+
+
+def test_a_contact_of_a_known_matter_is_by_whoever_reports_it() -> None:
+    outcome = taken(chat([open_case()], by=by("backend")))
+    assert [event.by_role for event in outcome.events] == ["backend"]
 
 
 @pytest.mark.parametrize(
