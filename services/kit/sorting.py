@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.kit import ids
+from services.kit.strict_json import NotJson, read_json
 from services.kit.wire import Codec, Confirmation, Event, Foreign, Record, Resend
 
 
@@ -99,10 +100,12 @@ class Reader:
             if record.value is None:
                 return Bad(record, topic, "tombstone", "the value is null")
             if topic in self.foreign:
-                message = self.codec.decode_foreign(record.headers, record.value)
+                message = self.codec.decode_foreign(record.headers, record.value, read_json)
                 return Stranger(record, topic, message)
             event = self.codec.decode(record.headers, record.value)
             return self._ours(record, topic, event)
+        except NotJson as error:
+            return Bad(record, topic, "not_json", str(error)[:200])
         except ValueError as error:
             return Bad(record, topic, "undecodable", str(error)[:500])
 

@@ -229,3 +229,49 @@ HEADERS: Final[dict[str, Headers]] = {
     "another content type": _headers(**{"content-type": b"text/xml"}),
 }
 """Headers that are no CloudEvent of ours, around a good body."""
+
+CLOUD_EVENT: Final = "application/cloudevents+json"
+_ENVELOPE: Final = b'{"specversion": "1.0", "id": "%b", "source": "b", "type": "case.reported"'
+
+
+def structured(body: bytes, id: str) -> bytes:
+    """A body in the structured mode of CloudEvents: all of it is one JSON text."""
+    return _ENVELOPE % id.encode() + b', "data": ' + body + b"}"
+
+
+def _envelope(**changes: Any) -> bytes:
+    event = json.loads(structured(GOOD, "m"))
+    kept = {**event, **changes}.items()
+    return json.dumps({name: value for name, value in kept if value is not _GONE}).encode()
+
+
+_OPEN: Final = _envelope(data={})[:-1]
+
+ENVELOPES: Final[dict[str, tuple[bytes, str]]] = {
+    "nothing": (b"", "not_json"),
+    "null": (b"null", "undecodable"),
+    "an array of events": (b"[" + _envelope() + b"]", "undecodable"),
+    "not UTF-8": (_OPEN + b', "x": "\xff"}', "not_json"),
+    "an attribute twice": (_OPEN + b', "id": "other"}', "not_json"),
+    "data twice": (_OPEN + b', "data": {}}', "not_json"),
+    "NaN for an extension": (_OPEN + b', "x": NaN}', "not_json"),
+    "a huge number for an extension": (_OPEN + b', "x": 1e999}', "not_json"),
+    "a NUL in an id": (_envelope(id="a\0b"), "not_json"),
+    "no id": (_envelope(id=_GONE), "undecodable"),
+    "an empty id": (_envelope(id=""), "undecodable"),
+    "a number for an id": (_envelope(id=7), "undecodable"),
+    "no source": (_envelope(source=_GONE), "undecodable"),
+    "an object for a source": (_envelope(source={}), "undecodable"),
+    "no type": (_envelope(type=_GONE), "undecodable"),
+    "an unknown type": (_envelope(type="case.danced"), "unknown_type"),
+    "no specversion": (_envelope(specversion=_GONE), "undecodable"),
+    "a number for a specversion": (_envelope(specversion=1.0), "undecodable"),
+    "another specversion": (_envelope(specversion="0.3"), "undecodable"),
+    "no data": (_envelope(data=_GONE), "undecodable"),
+    "data in base64": (_envelope(data=_GONE, data_base64="e30="), "undecodable"),
+    "data that is null": (_envelope(id="null", data=None), "not_an_object"),
+    "data that is empty": (_envelope(id="empty", data={}), "invalid_value"),
+    "data of another type": (_envelope(datacontenttype="text/xml"), "undecodable"),
+    "a time without offset": (_envelope(time="2026-11-20T10:00:00"), "undecodable"),
+}
+"""Structured events that are none, and why Kafka's dead letter says so."""

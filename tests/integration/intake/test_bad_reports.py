@@ -5,9 +5,19 @@ from __future__ import annotations
 import gc
 import json
 import os
+from collections.abc import Callable
 
 from services.kit.wire import StoredRecord
-from tests.support.bad_reports import BODIES, GOOD, HEADERS, Bad, Headers
+from tests.support.bad_reports import (
+    BODIES,
+    CLOUD_EVENT,
+    ENVELOPES,
+    GOOD,
+    HEADERS,
+    Bad,
+    Headers,
+    structured,
+)
 from tests.support.cases import report_body
 from tests.support.intake import Intake
 from tests.support.memory import GROWTH_BYTES, resident_bytes
@@ -45,12 +55,15 @@ async def test_by_http_the_field_is_named(intake: Intake) -> None:
     assert await intake.event_names() == []
 
 
-async def test_by_kafka_each_is_a_dead_letter_and_the_others_are_taken(intake: Intake) -> None:
+async def takes_the_good_and_buries_the_bad(
+    intake: Intake, made: Callable[[int, bytes], StoredRecord]
+) -> None:
+    """Each bad body between two good ones, `made` into a record each."""
     bodies = {name: bad for name, bad in BODIES.items() if bad.kafka}
     records = []
     for number, bad in enumerate(bodies.values()):
         good = json.dumps(report_body(external_id=f"good-{number}")).encode()
-        records += [record(2 * number, bad.raw), record(2 * number + 1, good)]
+        records += [made(2 * number, bad.raw), made(2 * number + 1, good)]
     await intake.consume(*records)
     rows = await intake.entities.db.fetch("SELECT offset_, reason, detail FROM dead_letter")
     found = {row["offset_"] // 2: (row["reason"], row["detail"]) for row in rows}
@@ -60,6 +73,16 @@ async def test_by_kafka_each_is_a_dead_letter_and_the_others_are_taken(intake: I
         assert bad.pointer in found[number][1], name
     rows = await intake.entities.db.fetch("SELECT count(*) AS n FROM case_identity")
     assert rows[0]["n"] == len(bodies)
+
+
+async def test_by_kafka_each_is_a_dead_letter_and_the_others_are_taken(intake: Intake) -> None:
+    await takes_the_good_and_buries_the_bad(intake, record)
+
+
+async def test_structured_mode_is_read_as_strictly(intake: Intake) -> None:
+    await takes_the_good_and_buries_the_bad(
+        intake, lambda number, body: event(number, structured(body, f"m{number}"))
+    )
 
 
 async def test_headers_that_are_no_event_are_dead_letters(intake: Intake) -> None:
@@ -74,6 +97,20 @@ async def test_headers_that_are_no_event_are_dead_letters(intake: Intake) -> Non
     missed = [name for n, name in enumerate(HEADERS) if n not in found]
     assert missed == []
     assert found[900] == "tombstone"
+    assert await intake.event_names() == ["case.opened"]
+
+
+def event(number: int, value: bytes) -> StoredRecord:
+    """A record in structured mode: the content type is its only header."""
+    return record(number, value, [("content-type", CLOUD_EVENT.encode())])
+
+
+async def test_structured_events_that_are_none_are_dead_letters(intake: Intake) -> None:
+    records = [event(number, value) for number, (value, _) in enumerate(ENVELOPES.values())]
+    await intake.consume(*records, event(900, structured(GOOD, "good")))
+    rows = await intake.entities.db.fetch("SELECT offset_, reason FROM dead_letter")
+    reasons = {row["offset_"]: row["reason"] for row in rows}
+    assert reasons == {n: reason for n, (_, reason) in enumerate(ENVELOPES.values())}
     assert await intake.event_names() == ["case.opened"]
 
 

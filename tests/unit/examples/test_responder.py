@@ -30,6 +30,7 @@ from schemas.envelope import CONTENT_TYPE, Envelope, to_headers
 from schemas.event import EventData
 from schemas.vocabulary import ActionName, StopReason
 from schemas.wire import Wire
+from services.kit.strict_json import read_json
 
 T0 = datetime(2026, 11, 20, 1, 58, tzinfo=UTC)
 CASE = UUID("11111111-1111-5111-8111-111111111111")
@@ -125,7 +126,7 @@ def test_what_is_asked_is_done_and_answered_in_the_words_of_the_contract(backend
     assert backend.work() == [request.idempotency_key]
     for answer, kind in ((accepted, ActionAccepted), (done, ActionDone)):
         assert answer.key == str(CASE).encode()
-        foreign = Wire().decode_foreign(answer.headers, answer.value)
+        foreign = Wire().decode_foreign(answer.headers, answer.value, read_json)
         assert foreign.source == "core-banking"
         headers = dict(answer.headers)
         assert headers["ce_subject"] == str(CASE).encode()

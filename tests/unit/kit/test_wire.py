@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from schemas.envelope import Envelope, EnvelopeError, from_headers, parse_after, to_headers
 from schemas.wire import Wire
+from services.kit.strict_json import NotJson, read_json
 from services.kit.wire import StoredRecord, pack, unpack
 
 RAW = st.none() | st.binary(max_size=50)
@@ -82,13 +83,44 @@ def test_what_is_no_position_is_refused(text: str) -> None:
         parse_after(text)
 
 
-def test_structured_mode_is_read_too() -> None:
-    value = (
-        b'{"specversion":"1.0","id":"a","source":"s","type":"recourse.case.reported.v1",'
-        b'"data":{"k":1}}'
-    )
-    message = Wire().decode_foreign([("content-type", b"application/cloudevents+json")], value)
+STRUCTURED = (
+    b'{"specversion":"1.0","id":"a","source":"s","type":"recourse.case.reported.v1","data":{"k":1}}'
+)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        b"application/cloudevents+json",
+        b"application/cloudevents+json; charset=utf-8",
+        b"Application/CloudEvents+JSON",
+    ],
+)
+def test_structured_mode_is_read_too(kind: bytes) -> None:
+    message = Wire().decode_foreign([("Content-Type", kind)], STRUCTURED, read_json)
     assert (message.id, message.type, message.value) == ("a", "case.reported", b'{"k": 1}')
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        [b"application/cloudevents+jsonx"],
+        [b"application/cloudevents-batch+json"],
+        [b"application/cloudevents+json", b"application/cloudevents+json"],
+        [None],
+    ],
+)
+def test_what_only_looks_like_structured_mode_is_none(kinds: list[bytes | None]) -> None:
+    headers = [("content-type", kind) for kind in kinds]
+    with pytest.raises(EnvelopeError):
+        Wire().decode_foreign(headers, STRUCTURED, read_json)
+
+
+def test_structured_mode_reads_no_less_strictly_than_the_kit() -> None:
+    twice = STRUCTURED.replace(b'{"k":1}', b'{"k":1,"k":2}')
+    with pytest.raises(NotJson) as refused:
+        Wire().decode_foreign([("content-type", b"application/cloudevents+json")], twice, read_json)
+    assert refused.value.pointer == "/data/k"
 
 
 def test_old_versions_are_brought_up_to_date() -> None:
