@@ -23,6 +23,12 @@ _AT_ONCE: Final = 3
 class _Waiting(Generic[_Item, _Result]):
     item: _Item
     told: asyncio.Future[_Result]
+    since: float
+    """Seconds of the loop's own clock."""
+
+
+def _nobody(_: Sequence[float]) -> None:
+    """Whoever wants to know nothing."""
 
 
 class Gathering(Generic[_Item, _Result]):
@@ -30,7 +36,8 @@ class Gathering(Generic[_Item, _Result]):
 
     `carry_out` answers one result or exception for each item, in order. Two items with the same
     `key` (None: none) never share a turn: the later one shall see what the earlier one led to.
-    A turn that takes longer than `patience_s` goes on, but no longer holds up the next.
+    A turn that takes longer than `patience_s` goes on, but no longer holds up the next. As each
+    begins, `began` hears how many seconds each of its items has waited.
     """
 
     def __init__(
@@ -40,19 +47,22 @@ class Gathering(Generic[_Item, _Result]):
         *,
         most: int = 128,
         patience_s: float = 0.1,
+        began: Callable[[Sequence[float]], None] = _nobody,
     ) -> None:
         self._carry_out = carry_out
         self._key = key
         self._most = most
         self._patience_s = patience_s
+        self._began = began
         self._waiting: deque[_Waiting[_Item, _Result]] = deque()
         self._working: asyncio.Task[None] | None = None
         self._turns: set[asyncio.Task[None]] = set()
 
     async def submit(self, item: _Item) -> _Result:
         """Have an item carried out; raises what became of it. Cancelling does not call it back."""
-        told: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(item, told))
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[_Result] = loop.create_future()
+        self._waiting.append(_Waiting(item, told, loop.time()))
         if self._working is None:
             self._working = asyncio.create_task(self._work())
         return await told
@@ -84,6 +94,8 @@ class Gathering(Generic[_Item, _Result]):
         return taken
 
     async def _turn(self, turn: Sequence[_Waiting[_Item, _Result]]) -> None:
+        now = asyncio.get_running_loop().time()
+        self._began([now - one.since for one in turn])
         try:
             results = await self._carry_out([one.item for one in turn])
         except Exception as error:

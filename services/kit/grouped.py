@@ -72,7 +72,9 @@ class Grouped(Generic[_What]):
     def __init__(self, entities: Entities, logic: GroupLogic[_What]) -> None:
         self._entities = entities
         self._logic = logic
-        self._gathering: Gathering[Ask[_What], Response] = Gathering(self.carry_out, _place)
+        self._gathering: Gathering[Ask[_What], Response] = Gathering(
+            self.carry_out, _place, began=_measure
+        )
         self._held_up = asyncio.Semaphore(_HELD_UP_AT_ONCE)
 
     async def post(self, request: Request, what: _What) -> Response:
@@ -140,6 +142,12 @@ class Grouped(Generic[_What]):
             else _response(next(new))
             for ask in asks
         ]
+
+
+def _measure(waits: Sequence[float]) -> None:
+    telemetry.GROUP_REQUESTS.observe(len(waits))
+    for wait_s in waits:
+        telemetry.GROUP_WAIT.observe(wait_s)
 
 
 def _place(ask: Ask[Any]) -> tuple[str, str] | None:

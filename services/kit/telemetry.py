@@ -8,6 +8,8 @@ Owns names and labels. No label and no log field ever carries personal data: ids
 | recourse_dead_letters_written_total{reason} | dead letters written |
 | recourse_forks_total | streams that do not fit what was applied before |
 | recourse_retries_total{reason} | transactions tried again |
+| recourse_group_requests | histogram: POSTs that were taken together, in one transaction where none is held up |
+| recourse_group_wait_seconds | histogram: seconds from a POST's arrival to the start of its group |
 | recourse_published_total{topic} | events acknowledged by the broker |
 | recourse_republished_total | events queued again after the broker forgot them |
 | recourse_rewound_total | records read again because the database was set back |
@@ -35,6 +37,16 @@ CONSUMED = Counter("recourse_consumed", "Records by what became of them", ["outc
 DEAD_LETTERS = Counter("recourse_dead_letters_written", "Dead letters written", ["reason"])
 FORKS = Counter("recourse_forks", "Streams that do not fit what was applied before")
 RETRIES = Counter("recourse_retries", "Transactions tried again", ["reason"])
+GROUP_REQUESTS = Histogram(
+    "recourse_group_requests",
+    "Requests that were taken together, to share a transaction",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128),
+)
+GROUP_WAIT = Histogram(
+    "recourse_group_wait_seconds",
+    "Seconds that a request waited until its group was begun",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+)
 PUBLISHED = Counter("recourse_published", "Events acknowledged by the broker", ["topic"])
 REPUBLISHED = Counter("recourse_republished", "Events queued again after the broker forgot them")
 REWOUND = Counter("recourse_rewound", "Records read again because the database was set back")

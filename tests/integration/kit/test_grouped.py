@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 from fastapi import Request
 from fastapi.responses import Response
+from prometheus_client import REGISTRY
 
 from services.kit.faults import Refused
 from services.kit.grouped import Ask, Grouped, HeldUp
@@ -147,6 +148,25 @@ async def test_one_that_is_held_up_holds_up_no_other(dsns: dict[str, str]) -> No
             assert not first.done()
         positions = {said(answer) for answer in (await first, await waiting)}
         assert positions == {(201, 2), (201, 3)}
+
+
+async def test_metrics_tell_how_many_came_together_and_how_long_they_waited(
+    dsns: dict[str, str],
+) -> None:
+    names = ("group_requests_sum", "group_wait_seconds_count", "group_requests_count")
+    before = [sample(name) for name in names]
+    async with grouped(dsns) as (_, group, words):
+        said_all = await asyncio.gather(
+            *(group.post(request(f"{n}"), Word(uuid4(), "a")) for n in range(9))
+        )
+    assert {said(answer) for answer in said_all} == {(201, 1)}
+    requests, waits, groups = (sample(name) - old for name, old in zip(names, before, strict=True))
+    assert (requests, waits, groups) == (9, 9, len(words.groups))
+    assert len(words.groups) < 9
+
+
+def sample(name: str) -> float:
+    return REGISTRY.get_sample_value(f"recourse_{name}") or 0.0
 
 
 def request(key: str) -> Request:

@@ -48,6 +48,24 @@ async def test_what_came_meanwhile_shares_a_turn_in_order() -> None:
     assert works.turns == [["a"], ["b", "c", "d"]]
 
 
+async def test_how_many_and_how_long_they_waited_is_told_as_a_turn_begins() -> None:
+    works = Works()
+    began: list[Sequence[float]] = []
+    gathering: Gathering[str, str] = Gathering(works, initial, began=began.append)
+    asked = [asyncio.ensure_future(gathering.submit("a"))]
+    while not works.turns:
+        await asyncio.sleep(0)
+    assert [len(waits) for waits in began] == [1]
+    asked += [asyncio.ensure_future(gathering.submit(item)) for item in "bc"]
+    await asyncio.sleep(0)
+    works.gate.set()
+    await asyncio.gather(*asked)
+    assert [len(waits) for waits in began] == [1, 2]
+    # Who came first has waited longest.
+    assert list(began[1]) == sorted(began[1], reverse=True)
+    assert began[1][-1] >= 0
+
+
 async def test_a_turn_takes_no_more_than_so_many() -> None:
     works = Works()
     await given(works, "a", "b", "c", "d", most=2)
