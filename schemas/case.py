@@ -17,6 +17,7 @@ from schemas.vocabulary import (
     Channel,
     Direction,
     ImportMode,
+    Joined,
     Lane,
     Role,
     Severity,
@@ -92,7 +93,7 @@ class CaseOpened(CaseEvent):
 
 
 class ContactAdded(CaseEvent):
-    """One more contact. `started_at` moves back when this contact was earlier than any before."""
+    """One more contact; `joined`: by what a report was. An earlier one moves `started_at` back."""
 
     event_name: ClassVar[str] = "contact.added"
 
@@ -101,6 +102,7 @@ class ContactAdded(CaseEvent):
     direction: Direction
     occurred_at: datetime
     started_at: datetime
+    joined: Joined | None = None
     contact: Annotated[Contact | None, PRIVATE] = None
     description: Annotated[str | None, PRIVATE] = None
 

@@ -191,6 +191,8 @@ class Pack(Model):
     time_zone: str = "UTC"
     """The IANA zone in which instants of a case are shown to people at the operator."""
     collapse_window: timedelta
+    collapse_category_window: Annotated[timedelta, Field(ge=timedelta(0))] = timedelta(hours=4)
+    """The same for contacts that name no transaction, by category; `PT0S`: never."""
     stale_grace: timedelta
     categories: dict[Category, CategoryRule]
     calendars: dict[Name, CalendarRule]

@@ -158,11 +158,13 @@ class Report(Model):
     (`source`, `external_id`) is its identity on both roads; `occurred_at` is when the contact
     itself happened, and starts the clocks. `by` says whose report it is where the reporting system
     passes one on; a customer never says of themselves that their identity was verified.
+    `another_matter`: the customer says that no case of theirs is about this; it opens one.
     """
 
     source: Identifier
     external_id: Identifier
     by: Actor | None = None
+    another_matter: bool = False
     category: Category | None = None
     description: LongText
     occurred_at: AwareDatetime

@@ -79,6 +79,13 @@ class Lane(StrEnum):
     MONEY_SAFETY = "money_safety"
 
 
+class Joined(StrEnum):
+    """Why a report became a contact of a case that was there already."""
+
+    SAME_TRANSACTION = "same_transaction"
+    SAME_CATEGORY = "same_category"
+
+
 class Role(StrEnum):
     """Who acts."""
 

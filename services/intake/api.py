@@ -128,7 +128,8 @@ def _add_imports(router: APIRouter, grouped: Grouped[Wish]) -> None:
 def _admitted(done: Done) -> Answer:
     new = done.reason is Reason.OPENED
     place = {"Location": f"/v1/cases/{done.case.id}"}
-    return Answer(201 if new else 200, _summary(done), place, done.case.subject)
+    body = {**_summary(done), "reason": done.reason}
+    return Answer(201 if new else 200, body, place, done.case.subject)
 
 
 def _heard(done: Done) -> Answer:

@@ -5,8 +5,8 @@
 SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key
 
 -- name: known
--- The cases that these identities belong to, and the cases about the same customer and transaction
--- that are not over, and may take a contact.
+-- The cases that these identities belong to, and the cases about the same customer and transaction,
+-- or category, that are not over, and may take a contact.
 SELECT identity AS key, case_id FROM case_identity WHERE identity = ANY($1::bytea[])
 UNION ALL
 SELECT k.key, k.case_id FROM case_key k JOIN case_line l USING (case_id)

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from schemas.case import PackPin
 from schemas.pack import Pack
-from schemas.report import Report
+from services.intake.core.collapsing import Matter, matters_of
 from services.intake.core.state import Case, Policies, Policy
 from services.kit.sealing import Sealer
 from services.kit.sql import Queries
@@ -43,15 +43,11 @@ class Blind:
         """Of a report."""
         return self.sealer.blind("identity", f"{source}\0{external_id}")
 
-    def matter(self, customer_id: str, transaction_id: str) -> bytes:
-        """Of a customer with a transaction: what contacts collapse by."""
-        return self.sealer.blind("matter", f"{customer_id}\0{transaction_id}")
-
-    def matter_of(self, report: Report) -> bytes | None:
-        """Of the matter of a report, if it names a transaction."""
-        if report.transaction is None:
-            return None
-        return self.matter(report.customer.id, report.transaction.id)
+    def matter(self, about: Matter) -> bytes:
+        """Of a customer with a transaction, or with a category: what contacts collapse by."""
+        if about.transaction_id is not None:
+            return self.sealer.blind("matter", f"{about.customer_id}\0{about.transaction_id}")
+        return self.sealer.blind("matter-category", f"{about.customer_id}\0{about.category}")
 
     def customer(self, customer_id: str) -> bytes:
         """Of a customer."""
@@ -84,7 +80,7 @@ class Blind:
         transaction_id = case.transaction_id()
         if transaction_id:
             keys.append(self.transaction(transaction_id))
-            keys.append(self.matter(customer.id, transaction_id))
+        keys.extend(self.matter(about) for about in matters_of(case))
         return keys
 
 
@@ -187,13 +183,13 @@ class PolicyBook:
     """The policies at hand: those offered today, and those that running cases are pinned to."""
 
     def __init__(self, offered: Sequence[LoadedPack]) -> None:
-        self._offered = tuple(_policy(one.digest, one.pack) for one in offered)
+        self.offered = tuple(_policy(one.digest, one.pack) for one in offered)
         self._documents = {one.digest: one.canonical_json for one in offered}
-        self._known = {policy.pin.digest: policy for policy in self._offered}
+        self._known = {policy.pin.digest: policy for policy in self.offered}
 
     async def keep_current(self, session: Session) -> None:
         """Store today's policies whole, before the first case is opened under one of them."""
-        for pin in (policy.pin for policy in self._offered):
+        for pin in (policy.pin for policy in self.offered):
             document = self._documents[pin.digest]
             await session.execute(
                 QUERIES["keep_policy"], pin.digest, pin.name, pin.version, document
@@ -205,7 +201,7 @@ class PolicyBook:
             for row in await session.fetch(QUERIES["policies"], list(self._known)):
                 pack = Pack.model_validate_json(row["document"])
                 self._known[row["digest"]] = _policy(row["digest"], pack)
-        return Policies(self._offered, self._known)
+        return Policies(self.offered, self._known)
 
 
 def _policy(digest: str, pack: Pack) -> Policy:

@@ -19,8 +19,9 @@ from schemas.topics import CASES
 from services.intake import incident_store, store
 from services.intake.core.admit import admit
 from services.intake.core.bring_in import bring_in
+from services.intake.core.collapsing import matter_of
 from services.intake.core.outcome import Outcome, Reason, Refusal, Refused
-from services.intake.core.state import Case, Policies
+from services.intake.core.state import Case, Policies, Policy
 from services.kit.entities import Decision
 from services.kit.unit import Unit
 
@@ -59,7 +60,7 @@ class Working:
         known = self.identities.get(identity)
         if known is not None and known not in self.cases:
             return Refused(Refusal.ERASED, "the customer of this case was erased")
-        matter = self.blind.matter_of(report)
+        matter = _matter_key(self.blind, report, self.policies.offered)
         near = self.matters.get(matter, []) if matter else []
         decide = partial(bring_in, report) if isinstance(report, Import) else partial(admit, report)
         outcome = decide(
@@ -137,7 +138,10 @@ class Desk:
     ) -> Working:
         """Lock and load every case that these may touch; time is read after the last lock."""
         own = [self.blind.identity(report.source, report.external_id) for report in reports]
-        matter_keys = [key for key in map(self.blind.matter_of, reports) if key]
+        offered = self.book.offered
+        matter_keys = [
+            key for report in reports if (key := _matter_key(self.blind, report, offered))
+        ]
         await store.advise(unit.conn, [*own, *matter_keys])
         named = [
             self.blind.identity(address.source or "", address.external_id or "")
@@ -150,6 +154,11 @@ class Desk:
         cases = await _locked(unit, {*ids, *direct, *found.identities.values(), *near})
         policies = await self.book.covering(unit.conn, cases.values())
         return Working(unit, self.blind, policies, cases, found.identities, found.matters)
+
+
+def _matter_key(blind: store.Blind, report: Report, offered: Sequence[Policy]) -> bytes | None:
+    about = matter_of(report, offered)
+    return None if about is None else blind.matter(about)
 
 
 async def _locked(unit: Unit, wanted: set[UUID]) -> dict[UUID, Case]:

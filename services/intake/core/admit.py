@@ -1,13 +1,13 @@
 """Whether a report opens a case, is known already, or is one more contact of a case.
 
-Owns identity and collapse: the same report never opens a second case, and several contacts about
-one transaction of one customer within the pack's window are one case. Locks are the shell's.
+Owns identity: the same report never opens a second case. Which case a report joins is for
+`collapsing` to say; locks are the shell's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from schemas.case import CaseEvent, CaseOpened
@@ -22,6 +22,7 @@ from services.intake.core.arrive import (
     contact_at,
     reported_again,
 )
+from services.intake.core.collapsing import joins
 from services.intake.core.evolve import opened
 from services.intake.core.lifecycle import Arrival
 from services.intake.core.matching import Choice, choose
@@ -42,7 +43,7 @@ def admit(
     """The case that the report belongs to after it.
 
     `known` is the case that its identity already belongs to; `candidates` are cases of the same
-    customer and transaction; `subject` is the opaque id of the customer.
+    customer and matter; `subject` is the opaque id of the customer.
     """
     refused = unvouched(report)
     if refused is not None:
@@ -53,9 +54,10 @@ def admit(
     if refused is not None:
         return refused
     chosen = choose(report, policies.offered)
-    target = _collapses_into(report, candidates, chosen.policy.pack.collapse_window)
-    if target is not None:
-        return arrive(target, reported_again(report), policies.of(target), now)
+    found = joins(report, candidates, chosen)
+    if found is not None:
+        case, joined = found
+        return arrive(case, reported_again(report, joined), policies.of(case), now)
     return open_case(report, opening(report, subject, chosen), chosen.policy, now)
 
 
@@ -77,26 +79,6 @@ def impossible_time(report: Report, now: datetime) -> Refused | None:
     if refused is None and report.contact.occurred_at is not None:
         return at_impossible_time(report.contact.occurred_at, "/contact/occurred_at", now)
     return refused
-
-
-_ENDED = frozenset({Status.CLOSED, Status.WITHDRAWN, Status.MERGED})
-
-
-def _collapses_into(report: Report, candidates: Sequence[Case], window: timedelta) -> Case | None:
-    """The oldest case that is not over, about the same matter, with a contact near enough."""
-    near = [case for case in candidates if _same_matter(report, case, window)]
-    return min(near, key=lambda case: (case.opened_at, case.id), default=None)
-
-
-def _same_matter(report: Report, case: Case, window: timedelta) -> bool:
-    if report.transaction is None or case.transaction is None:
-        return False
-    # What joins a case without clocks would be forgotten.
-    if case.status in _ENDED or case.stands_still():
-        return False
-    same = (case.customer.id, case.transaction.id) == (report.customer.id, report.transaction.id)
-    instants = [contact.occurred_at for contact in case.contacts]
-    return same and min(instants) - window <= contact_at(report) <= max(instants) + window
 
 
 def open_case(report: Report, event: CaseOpened, policy: Policy, now: datetime) -> Outcome:

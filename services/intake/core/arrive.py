@@ -14,7 +14,7 @@ from schemas.case import CaseEvent, ContactAdded, EvidenceAdded, FactsAdded
 from schemas.conversation import CustomerAnswered
 from schemas.pack import FactNeed
 from schemas.report import Actor, Contact, EvidenceRef, Report, Transaction
-from schemas.vocabulary import Channel, Direction, Role, Status
+from schemas.vocabulary import Channel, Direction, Joined, Role, Status
 from services.intake.core import facts
 from services.intake.core.evolve import evolve
 from services.intake.core.lifecycle import Arrival, Move, status_after
@@ -24,6 +24,12 @@ from services.intake.core.statutory import statutory
 
 CLOCK_SKEW: Final = timedelta(minutes=15)
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+_JOINED_FOR: Final = {
+    Joined.SAME_TRANSACTION: Reason.COLLAPSED,
+    Joined.SAME_CATEGORY: Reason.COLLAPSED_BY_CATEGORY,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,7 @@ class News:
     spoken: Spoken | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     transaction: Transaction | None = None
+    joined: Joined | None = None
     evidence: tuple[EvidenceRef, ...] = ()
 
 
@@ -79,12 +86,13 @@ def spoke(contact: Contact, occurred_at: datetime, description: str | None = Non
     )
 
 
-def reported_again(report: Report) -> News:
+def reported_again(report: Report, joined: Joined) -> News:
     """The news of a report that is about a matter already known."""
     spoken = spoke(report.contact, contact_at(report), report.description)
     return News(
         move=spoken.move,
-        reason=Reason.COLLAPSED,
+        reason=_JOINED_FOR[joined],
+        joined=joined,
         by=report.by,
         spoken=spoken.spoken,
         facts=report.facts,
@@ -149,6 +157,7 @@ def _contact(case: Case, news: News, policy: Policy) -> Iterable[CaseEvent]:
         direction=spoken.contact.direction,
         occurred_at=spoken.occurred_at,
         started_at=min(case.started_at, spoken.occurred_at),
+        joined=news.joined,
         contact=spoken.contact,
         description=spoken.description,
     )

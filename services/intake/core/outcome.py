@@ -21,6 +21,7 @@ class Reason(StrEnum):
     OPENED = "opened"
     KNOWN = "known"
     COLLAPSED = "collapsed"
+    COLLAPSED_BY_CATEGORY = "collapsed_by_category"
     CONTACT_ADDED = "contact_added"
     EVIDENCE_ADDED = "evidence_added"
     FACTS_ADDED = "facts_added"

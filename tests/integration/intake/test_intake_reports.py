@@ -88,6 +88,54 @@ async def test_a_batch_builds_on_itself(intake: Intake) -> None:
     assert len(case["contacts"]) == 3
 
 
+async def test_by_any_road_at_once_a_locked_customer_has_one_case(
+    dsns: Mapping[str, str], intake: Intake
+) -> None:
+    def locked(number: int, **changes: Any) -> dict[str, Any]:
+        about = {"transaction": None, "category": "account_access", **changes}
+        return report_body(external_id=f"locked-{number}", **about)
+
+    async with running(dsns) as other:
+        answers = await asyncio.gather(
+            *(intake.post("", locked(number)) for number in range(8)),
+            *(other.post("", locked(number)) for number in range(8, 16)),
+            *(
+                replica.consume(replica.record("case.reported", locked(number)))
+                for number in range(16, 24)
+                for replica in (intake, other)
+            ),
+        )
+    posted = [answer.json() for answer in answers if answer is not None]
+    assert len({case["id"] for case in posted}) == 1
+    assert {case["reason"] for case in posted} <= {"opened", "collapsed_by_category"}
+    names = await intake.event_names()
+    assert (names.count("case.opened"), names.count("contact.added")) == (1, 23)
+    assert await intake.dead_letters() == []
+    again = await intake.post("", locked(3))
+    assert (again.status_code, again.json()["reason"]) == (200, "known")
+    apart = await intake.post("", locked(90, another_matter=True))
+    assert (apart.status_code, apart.json()["reason"]) == (201, "opened")
+    case = await intake.get(f"/{posted[0]['id']}")
+    added = [line for line in case["timeline"] if line["event"] == "contact.added"]
+    assert {line["detail"]["joined"] for line in added} == {"same_category"}
+
+
+async def test_what_was_split_off_stays_apart_and_is_found_by_what_it_is_about(
+    intake: Intake,
+) -> None:
+    first = report_body(transaction=None, category="account_access")
+    case_id = (await intake.post("", first)).json()["id"]
+    joined = await intake.post("", {**first, "external_id": "second"})
+    assert joined.json()["id"] == case_id
+    contact = (await intake.get(f"/{case_id}"))["contacts"][1]["id"]
+    answer = await intake.order(case_id, "split", contacts=[contact])
+    new_case = answer.json()["new_case"]
+    await intake.order(case_id, "close", reason="unlocked")
+    about = (await intake.get(f"/{new_case}"))["category"]
+    third = {**first, "external_id": "third", "category": about}
+    assert (await intake.post("", third)).json()["id"] == new_case
+
+
 async def test_the_same_message_twice_happens_once(intake: Intake) -> None:
     await intake.consume(intake.record("case.reported", report_body(), "m"))
     twice = intake.record("contact.reported", chat(CALL), "c")

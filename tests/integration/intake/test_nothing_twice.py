@@ -26,7 +26,8 @@ REPORTS = 8
 
 @dataclass
 class Round:
-    """What is sent in a round; `matters` of the reports share customer and transaction."""
+    """What is sent in a round; `matters` of the reports share customer and transaction, or
+    customer and category."""
 
     name: str
     rng: random.Random
@@ -38,11 +39,11 @@ class Round:
     def body(self, number: int) -> dict[str, Any]:
         """A report; each third one is about the matter of the one before it."""
         matter = number - 1 if number % 3 == 2 else number
-        return report_body(
-            external_id=f"{self.name}-{number}",
-            customer={"id": f"{self.name}-{matter}"},
-            transaction={"id": f"{self.name}-tx-{matter}"},
-        )
+        about: dict[str, Any] = {"transaction": {"id": f"{self.name}-tx-{matter}"}}
+        if matter % 2:
+            about = {"transaction": None, "category": "account_access"}
+        customer = {"id": f"{self.name}-{matter}"}
+        return report_body(external_id=f"{self.name}-{number}", customer=customer, **about)
 
     async def run(self) -> None:
         """Send everything, in a drawn order, at once."""

@@ -15,7 +15,16 @@ from schemas.vocabulary import Category, Lane
 from services.escalation.core.rehearsal.history import CLASSIFYING, History
 
 _LOOKED_AT_BY_OTHERS: Final = frozenset(
-    {"name", "version", "title", "collapse_window", "match", "groups", "notify"}
+    {
+        "name",
+        "version",
+        "title",
+        "collapse_window",
+        "collapse_category_window",
+        "match",
+        "groups",
+        "notify",
+    }
 )
 _BY_CASE: Final = frozenset({"categories", "lanes"})
 
