@@ -169,13 +169,14 @@ class OfferExpired(OfferEvent):
 
 
 class HolderChanged(LadderEvent):
-    """Another agent holds the case, or nobody. Name and staff number go to the customer."""
+    """Another agent holds the case (`again`: who gave it back), or nobody. The customer is told."""
 
     event_name: ClassVar[str] = "holder.changed"
 
     staff_number: str | None = None
     previous_staff_number: str | None = None
     reason: HolderReason | None = None
+    again: bool = False
     name: Annotated[str | None, PRIVATE] = None
     brief: Annotated[str | None, PRIVATE] = None
 

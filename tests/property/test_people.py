@@ -10,7 +10,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from schemas.pack import AssignRule
-from services.escalation.core.assignment import Assigned, Assignment, NobodyFits, choose
+from services.escalation.core.assignment import (
+    Assigned,
+    Assignment,
+    NobodyFits,
+    NobodyReason,
+    choose,
+)
 from services.escalation.core.availability import is_at_work, next_at_work, staffed
 from services.escalation.core.roster import Agent, Roster
 from tests.support.calendars import WEEK
@@ -106,7 +112,9 @@ def test_who_is_given_a_case_may_take_it_and_nobody_is_better(
         assert alone.agent == found.agent
     if number in question["avoided"]:
         every = {*question["barred"], *question["avoided"]}
-        assert isinstance(ask(roster, question, barred=every), NobodyFits)
+        others = ask(roster, question, barred=every)
+        assert isinstance(others, NobodyFits)
+        assert others.reason is not NobodyReason.ALL_FULL
 
 
 @LAW
@@ -117,7 +125,10 @@ def test_nobody_fits_only_if_nobody_alone_does(
     found = ask(roster_of(*listed), question)
     assume(isinstance(found, NobodyFits))
     assert isinstance(found, NobodyFits)
-    assert all(isinstance(ask(roster_of(each), question), NobodyFits) for each in listed)
+    alone = [each for each in listed if isinstance(ask(roster_of(each), question), Assigned)]
+    # Only who gave it back could have it, and somebody else is there who is full.
+    assert all(each.staff_number in question["avoided"] for each in alone)
+    assert not alone or found.reason is NobodyReason.ALL_FULL
     if found.again_at is not None:
         assert found.again_at > question["now"]
         comers = [each for each in listed if is_at_work(each, found.again_at)]

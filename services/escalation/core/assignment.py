@@ -1,9 +1,9 @@
 """Who is given a case that nobody has claimed.
 
 Owns: the choice by a rung's rule, from those of the group who are at work and not barred: those
-who have not given it back come first, then speakers of the customer's language, then the least
-loaded, then the smallest staff number. Pure and the same in every order of the roster. Never
-hands anything over.
+who have not given it back come first (the others only where nobody else is there), then speakers
+of the customer's language, then the least loaded, then the smallest staff number. Pure and the
+same in every order of the roster. Never hands anything over.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class NobodyReason(StrEnum):
 class Assigned:
     """The agent who is given the case, and why.
 
-    `candidates` could have taken it. `avoided`: only those were left who had it and gave it back
+    `candidates` could have taken it. `avoided`: only those were there who had it and gave it back
     or were silent. `speaks_language` is None where no language was asked for.
     """
 
@@ -84,15 +84,16 @@ def choose(
 ) -> Assignment:
     """Who is given the case by the rule, or nobody and why.
 
-    `barred` never are, `avoided` only where nobody else is left; `loads` says how many cases each
-    holds (none where it says nothing).
+    `barred` never are, `avoided` only where nobody else is at work: for a colleague who is full it
+    is waited. `loads` says how many cases each holds (none where it says nothing).
     """
     wanted = language if rule.language != "ignore" else None
     able = _able(roster, rule, group, barred, wanted)
     if isinstance(able, NobodyReason):
         return NobodyFits(able, None)
     there = [agent for agent in able if is_at_work(agent, now)]
-    free = [agent for agent in there if _has_room(agent, rule, loads)]
+    others = [agent for agent in there if agent.staff_number not in avoided]
+    free = [agent for agent in others or there if _has_room(agent, rule, loads)]
     if free:
         return _best(free, avoided, wanted, loads)
     reason = NobodyReason.ALL_FULL if there else NobodyReason.NOBODY_AT_WORK

@@ -11,13 +11,13 @@ from typing import Final
 
 from schemas.escalation import HolderChanged
 from schemas.vocabulary import HolderReason
+from services.escalation.core.holder_record import HolderRecord
 from services.escalation.core.policy import Policy
 from services.escalation.core.records import (
     ACKNOWLEDGEMENT,
     HOLDER_CLOCK,
     ClockEnd,
     Holder,
-    HolderRecord,
 )
 from services.escalation.core.state import LadderState
 from services.escalation.core.timekeeping import end_where, start_rung_clock
@@ -36,9 +36,10 @@ def give_to(turn: Turn, holder: Holder, reason: HolderReason, brief: str | None 
     place = turn.state.place
     previous = place.holder
     _end_holding(turn, reason)
+    again = reason is HolderReason.ASSIGNED and holder.staff_number in place.gave_back
     place.holder, place.brief, place.assign_at = holder, brief, None
-    _begin_record(turn, holder, reason)
-    _tell(turn, previous, reason, brief)
+    _begin_record(turn, holder, reason, again=again)
+    _tell(turn, previous, reason, brief, again=again)
     start_rung_clock(turn, HOLDER_CLOCK, turn.policy.rungs[place.rung].silent_after)
 
 
@@ -53,7 +54,7 @@ def take_back(turn: Turn, reason: HolderReason) -> None:
         return
     _end_holding(turn, reason)
     place.holder = place.brief = None
-    if reason in _GAVE_BACK:
+    if reason in _GAVE_BACK and previous.staff_number not in place.gave_back:
         place.gave_back = (*place.gave_back, previous.staff_number)
     _tell(turn, previous, reason, None)
     seek(turn)
@@ -117,7 +118,7 @@ def _stale_eyes(state: LadderState, policy: Policy, rung: str) -> Iterable[str]:
     )
 
 
-def _begin_record(turn: Turn, holder: Holder, reason: HolderReason) -> None:
+def _begin_record(turn: Turn, holder: Holder, reason: HolderReason, *, again: bool = False) -> None:
     place = turn.state.place
     turn.state.holders.append(
         HolderRecord(
@@ -127,6 +128,7 @@ def _begin_record(turn: Turn, holder: Holder, reason: HolderReason) -> None:
             visit=place.visit,
             since=turn.now,
             reason=reason,
+            again=again,
         )
     )
     del turn.state.holders[:-KEPT_HOLDERS]
@@ -143,13 +145,21 @@ def _end_records(turn: Turn, reason: HolderReason) -> None:
             record.until, record.left = turn.now, reason
 
 
-def _tell(turn: Turn, previous: Holder | None, reason: HolderReason, brief: str | None) -> None:
+def _tell(
+    turn: Turn,
+    previous: Holder | None,
+    reason: HolderReason,
+    brief: str | None,
+    *,
+    again: bool = False,
+) -> None:
     holder = turn.state.place.holder
     turn.emit(
         HolderChanged,
         staff_number=holder.staff_number if holder else None,
         previous_staff_number=previous.staff_number if previous else None,
         reason=reason,
+        again=again,
         name=holder.name if holder else None,
         brief=brief,
     )

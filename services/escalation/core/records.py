@@ -14,7 +14,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from schemas.pack_clocks import Budget, EndRule, Roll
-from schemas.vocabulary import ActionName, ActionState, HolderReason, Role, RungReason, Side
+from schemas.vocabulary import ActionName, ActionState, Role, RungReason, Side
 
 RUNG_CLOCK = "rung"
 ACKNOWLEDGEMENT = "acknowledgement"
@@ -135,19 +135,6 @@ class Holder(Document, kw_only=True):
     def plain(self) -> dict[str, str | None]:
         """The holder as people are shown one, JSON-ready."""
         return {"staff_number": self.staff_number, "name": self.name}
-
-
-class HolderRecord(Document, kw_only=True):
-    """A time during which an agent held the case; `until` and `left` once it is over."""
-
-    staff_number: str
-    episode: int
-    rung: str
-    visit: int
-    since: datetime
-    reason: HolderReason
-    until: datetime | None = None
-    left: HolderReason | None = None
 
 
 class ActionRecord(Document, kw_only=True):

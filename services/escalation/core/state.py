@@ -17,11 +17,11 @@ from schemas.case import PackPin
 from schemas.pack_clocks import Budget
 from schemas.vocabulary import Category, ImportMode, Lane, Severity, Status, StopReason
 from services.escalation.core.act_record import ActRecord
+from services.escalation.core.holder_record import HolderRecord
 from services.escalation.core.records import (
     ActionRecord,
     ClockRecord,
     Document,
-    HolderRecord,
     OfferRecord,
     OfferState,
     PauseCause,

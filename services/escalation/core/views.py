@@ -19,12 +19,12 @@ from services.escalation.core.deadlines import (
     pauses_of,
 )
 from services.escalation.core.firing import target_of
+from services.escalation.core.holder_record import HolderRecord
 from services.escalation.core.policy import Policy, clock_budget
 from services.escalation.core.queue_line import next_to_run_out, run_state
 from services.escalation.core.records import (
     ClockEnd,
     ClockRecord,
-    HolderRecord,
     OfferRecord,
     RungRecord,
 )
@@ -162,6 +162,7 @@ def holder_view(record: HolderRecord, policy: Policy) -> dict[str, Any]:
         "visit": record.visit,
         "since": in_zone(record.since, policy),
         "reason": record.reason.value,
+        "again": record.again,
         "until": in_zone(record.until, policy),
         "left": record.left.value if record.left else None,
     }

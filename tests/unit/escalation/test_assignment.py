@@ -125,6 +125,17 @@ def test_who_gave_it_back_is_taken_only_where_nobody_else_is_left() -> None:
     assert (again.agent.staff_number, again.avoided) == ("A1", True)
 
 
+def test_who_gave_it_back_is_not_taken_while_a_colleague_is_only_full() -> None:
+    rule = AssignRule(most_cases=1)
+    there = agent("A1"), agent("A2")
+    found = chosen(*there, rule=rule, avoided=["A1"], loads={"A2": 1})
+    assert found == NobodyFits(NobodyReason.ALL_FULL, None)
+    gone = agent("A1"), agent("A2", absences=[away("20T00:00")])
+    again = chosen(*gone, rule=rule, avoided=["A1"], loads={"A2": 1})
+    assert isinstance(again, Assigned)
+    assert (again.agent.staff_number, again.avoided, again.candidates) == ("A1", True, 1)
+
+
 @pytest.mark.parametrize(
     ("agents", "barred", "rule", "language", "reason"),
     [

@@ -159,6 +159,40 @@ def test_who_gave_it_back_is_avoided_and_who_was_recused_is_barred() -> None:
     assert find_holder(ladder.state, ladder.policy, only, {}, ladder.now).staff_number == "B1"
 
 
+def test_who_released_it_has_it_again_only_where_nobody_is_there_and_that_is_told() -> None:
+    ladder = assigning()
+    alone = roster(agent("B1"))
+    ladder.order(AT_ONCE)
+    for _ in range(2):
+        ladder.command("release", by="B1")
+        ladder.order(find_holder(ladder.state, ladder.policy, alone, {}, ladder.now))
+    assert ladder.state.place.gave_back == ("B1",)
+    told = [(event.staff_number, event.again) for event in ladder.said("holder.changed")]
+    assert told[-4:] == [(None, False), ("B1", True), (None, False), ("B1", True)]
+    assert [record["again"] for record in ladder.view()["holders"]] == [False, True, True]
+    assert replay(ladder.journal(), ladder.policy).state.holders == ladder.state.holders
+    # A person may think otherwise, and another visit begins anew.
+    ladder.command("release", by="B1")
+    ladder.command("claim", by="B1")
+    assert not ladder.said("holder.changed")[-1].again
+    ladder.command("escalate", by="B1", reason="x", to="email")
+    ladder.command("de_escalate", by="B1", reason="x")
+    assert not ladder.state.place.gave_back
+
+
+def test_who_released_it_is_waited_past_while_a_colleague_is_full() -> None:
+    ladder = opened(policy_with(senior={"assign": AssignRule(most_cases=1)}))
+    ladder.run_until("2026-11-20 10:13")
+    ladder.order(AT_ONCE)
+    ladder.command("release", by="B1")
+    people = roster(agent("B1"), agent("B2"))
+    found = find_holder(ladder.state, ladder.policy, people, {"B2": 1}, ladder.now)
+    assert (found.staff_number, found.why) == (None, "all_full")
+    assert found.again_at == ladder.now + FULL_RETRY
+    free = find_holder(ladder.state, ladder.policy, people, {}, ladder.now)
+    assert free.staff_number == "B2"
+
+
 def test_who_is_not_at_work_yet_is_waited_for() -> None:
     ladder = assigning()
     monday = at("2026-11-23 09:00")
