@@ -203,30 +203,21 @@ class PolicyMigrated(LadderEvent):
     by_role: Role
 
 
+class IncidentSilent(LadderEvent):
+    """An incident said nothing for as long as the pack allows: clocks it `held_since` run again."""
+
+    event_name: ClassVar[str] = "incident.silent"
+
+    incident_id: UUID
+    held_since: datetime
+
+
 class LadderStopped(LadderEvent):
     """All clocks of the episode ended with the case."""
 
     event_name: ClassVar[str] = "ladder.stopped"
 
     reason: StopReason
-
-
-class ShadowStepped(EventData):
-    """Where a pack that runs in the shadow of the real one would have taken a case, and when.
-
-    On topic `escalations-shadow`; belongs to no stream, and nobody is told.
-    """
-
-    event_name: ClassVar[str] = "shadow.stepped"
-
-    case_id: UUID
-    policy: PackPin
-    episode: int
-    rung: str
-    visit: int
-    at: datetime
-    owner_group: str
-    offered: bool
 
 
 LADDER_EVENTS: tuple[type[LadderEvent], ...] = (
@@ -246,5 +237,6 @@ LADDER_EVENTS: tuple[type[LadderEvent], ...] = (
     HolderChanged,
     NobodyAvailable,
     PolicyMigrated,
+    IncidentSilent,
     LadderStopped,
 )

@@ -133,6 +133,13 @@ class PauseRule(Model):
     cap: timedelta
 
 
+class IncidentRule(Model):
+    """How long an incident that says nothing may hold the clocks of its cases."""
+
+    max_silence: Budget | None = None
+    """From its link or last update on; without it they are held until somebody ends it."""
+
+
 class GroupRule(Model):
     """A group of people at the operator: how they are reached, beside their queue."""
 
@@ -200,6 +207,7 @@ class Pack(Model):
     lanes: dict[Lane, LaneRule]
     ladder: Ladder
     pauses: PauseRule
+    incident: IncidentRule = IncidentRule()
     groups: dict[Name, GroupRule]
     actions: dict[ActionName, ActionRule] = {}
     notify: Notify = Notify()

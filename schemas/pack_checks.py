@@ -39,6 +39,8 @@ def cross_check(pack: Pack) -> Iterator[PackProblem]:
     yield from _lanes(pack)
     yield from _ladder(pack)
     yield from _actions(pack)
+    if pack.incident.max_silence is not None:
+        yield from _budget(pack, pack.incident.max_silence, ("incident", "max_silence"))
     for category in Category:
         if category not in pack.categories:
             yield PackProblem(("categories",), f"category {category.value} is missing: add it")

@@ -17,9 +17,10 @@ from pydantic_core import from_json
 from schemas.actions import ACTION_EVENTS
 from schemas.case_events import CASE_EVENTS
 from schemas.control import CONTROL_EVENTS
-from schemas.escalation import LADDER_EVENTS, ShadowStepped
+from schemas.escalation import LADDER_EVENTS
 from schemas.event import PREFIX, EventData
 from schemas.notification import DELIVERY_EVENTS
+from schemas.shadow import ShadowStepped
 
 REPORTS: Final = "reports"
 CASES: Final = "cases"

@@ -18,8 +18,8 @@ from uuid import UUID, uuid5
 
 import structlog
 
-from schemas.escalation import ShadowStepped
 from schemas.pack import Pack
+from schemas.shadow import ShadowStepped
 from schemas.topics import SHADOW
 from services.escalation.core.policy import Policy
 from services.escalation.core.rehearsal.course import Step

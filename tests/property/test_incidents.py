@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.escalation import ClockResumed
 from services.escalation.core.explain import explain
+from services.escalation.core.policy import instant_after
 from services.escalation.core.replay import replay
 from tests.property.test_engine import STARTS, STORY, tell
 from tests.support.ladder import CASE, Ladder
@@ -38,6 +39,28 @@ def promises(ladder: Ladder) -> list[tuple[Any, ...]]:
     shown = ("name", "state", "started_at", "budget", "due_at", "missed_at", "ended_at")
     clocks = ladder.view()["clocks"]
     return sorted(tuple(str(clock[name]) for name in shown) for clock in clocks)
+
+
+@given(STORY, st.lists(st.integers(0, 60 * 24 * 2), max_size=6))
+@settings(max_examples=80, deadline=None)
+def test_an_incident_that_says_nothing_any_more_holds_no_case(
+    story: list[tuple[str, str]], gaps: list[int]
+) -> None:
+    ladder = lived(story)
+    assume(ladder.state.stopped is None)
+    word(ladder, "linked")
+    for gap in gaps:
+        word(ladder, "updated", gap)
+    assume(ladder.state.stopped is None)
+    rule = ladder.policy.pack.incident.max_silence
+    assert rule is not None
+    last = ladder.now
+    ladder.run_until(last + timedelta(days=12))
+    (held, *_) = [pause for pause in reversed(ladder.state.pauses) if pause.cause == "incident"]
+    assert held.ended_at is not None
+    assert ladder.state.stopped or held.ended_at == instant_after(ladder.policy, rule, last)
+    replayed = replay(ladder.journal(), ladder.policy)
+    assert explain(replayed.state, ladder.policy) == explain(ladder.state, ladder.policy)
 
 
 @given(STORY, st.lists(st.integers(0, 60), max_size=20), st.integers(0, 60))

@@ -177,9 +177,9 @@ class Ladder:
         )
         return self._keep(decision, None if changes_nothing(self.document, decision) else entry)
 
-    def run_until(self, when: str) -> None:
+    def run_until(self, when: str | datetime) -> None:
         """Wakes the case at every instant it asks for, as the clock moves to `when`."""
-        until = at(when)
+        until = when if isinstance(when, datetime) else at(when)
         while self.wake_at is not None and self.wake_at <= until:
             before = self.document
             self.wake()

@@ -27,6 +27,7 @@ from services.escalation.core.incidents import (
     note_answers,
     note_other_answers,
     remember,
+    silent_from,
     unlink,
 )
 from services.escalation.core.knowledge import take_note
@@ -137,6 +138,8 @@ def _keep_account(turn: Turn, event: CaseEvent, *, runs: bool) -> None:
             _wait(turn, PauseCause.INCIDENT, event)
         case IncidentUpdated():
             note_answers(turn, event)
+            if runs and turn.state.incident == event.incident_id:
+                _wait(turn, PauseCause.INCIDENT, event)
         case IncidentUnlinked():
             unlink(turn, event)
         case _:
@@ -188,8 +191,13 @@ def _starts_again(rule: ClockRule, record: ClockRecord, names: frozenset[str]) -
 
 
 def _wait(turn: Turn, cause: PauseCause | None, event: CaseEvent) -> None:
-    """Opens the pause that fits whose move it is."""
-    if cause is None or turn.state.open_pause(cause) is not None:
+    """Opens the pause that fits whose move it is, or prolongs that of an incident that speaks."""
+    if cause is None:
+        return
+    until = silent_from(turn) if cause is PauseCause.INCIDENT else None
+    goes_on = turn.state.open_pause(cause)
+    if goes_on is not None:
+        goes_on.until = until
         return
     actor = remembered_as(event.by) if event.by else event.by_role.value
     record = PauseRecord(
@@ -197,6 +205,7 @@ def _wait(turn: Turn, cause: PauseCause | None, event: CaseEvent) -> None:
         episode=turn.state.episode,
         started_at=turn.at,
         started_by=turn.cause,
+        until=until,
         actor=actor,
     )
     pause(turn, record)

@@ -17,6 +17,7 @@ from services.escalation.core import actions
 from services.escalation.core.climbing import climb, expire
 from services.escalation.core.deadlines import VISIBLE, Deadline, DeadlineKind
 from services.escalation.core.holders import start_acknowledgement, take_back
+from services.escalation.core.incidents import fall_silent
 from services.escalation.core.policy import Policy, breach_reason
 from services.escalation.core.records import (
     ACKNOWLEDGEMENT,
@@ -26,6 +27,8 @@ from services.escalation.core.records import (
     RUNG_CLOCK,
     ClockEnd,
     ClockRecord,
+    PauseCause,
+    PauseRecord,
 )
 from services.escalation.core.state import LadderState
 from services.escalation.core.statutory import is_statute, keep_statutes
@@ -101,7 +104,7 @@ def _fire(turn: Turn, found: Deadline) -> None:
         case DeadlineKind.OFFER_EXPIRES:
             expire(turn, state.offers[found.position])
         case DeadlineKind.PAUSE_ENDS:
-            resume(turn, {state.pauses[found.position].cause}, found.at, "pause_ended")
+            _end_pause(turn, state.pauses[found.position], found.at)
         case DeadlineKind.ACKNOWLEDGEMENT_EXPIRES:
             state.place.acknowledged_until = None
             start_acknowledgement(turn)
@@ -109,6 +112,13 @@ def _fire(turn: Turn, found: Deadline) -> None:
             actions.expire(turn, state.actions[found.position])
         case _:
             raise AssertionError("looking for a holder is nothing that fires")
+
+
+def _end_pause(turn: Turn, record: PauseRecord, at: datetime) -> None:
+    if record.cause is PauseCause.INCIDENT:
+        fall_silent(turn, record, at)
+    else:
+        resume(turn, {record.cause}, at, "pause_ended")
 
 
 def _is_void(turn: Turn, record: ClockRecord, due_at: datetime) -> bool:

@@ -1,19 +1,22 @@
 """What an incident has answered on behalf of a case, and how unlinking the case undoes it.
 
-Owns: the mark on clocks that only the incident answered, and restoring them. Which events answer
-which clock is the policy's to say; the pause of the link is opened where every pause of a
-conversation is.
+Owns: the mark on clocks that only the incident answered, and restoring them; until when the pause
+of the link lasts, and its end where the incident says nothing. Which events answer which clock is
+the policy's to say; the pause is opened where every pause of a conversation is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from schemas.case import CaseEvent, IncidentLinked, IncidentUnlinked, IncidentUpdated
+from schemas.escalation import IncidentSilent
 from schemas.pack_clocks import ClockRule
 from services.escalation.core.classifying import adopt
-from services.escalation.core.records import ClockEnd, ClockRecord, PauseCause
+from services.escalation.core.policy import instant_after
+from services.escalation.core.records import ClockEnd, ClockRecord, PauseCause, PauseRecord
 from services.escalation.core.timekeeping import end, resume, tell_run
 from services.escalation.core.turn import Turn
 
@@ -42,6 +45,19 @@ def note_other_answers(turn: Turn, names: frozenset[str]) -> None:
         record = turn.state.clock(rule.name)
         if record is not None and not others.isdisjoint(rule.stops_on):
             record.answered_by_incident = None
+
+
+def silent_from(turn: Turn) -> datetime | None:
+    """When an incident that is heard of now will have said nothing for too long."""
+    budget = turn.policy.pack.incident.max_silence
+    return None if budget is None else instant_after(turn.policy, budget, turn.at)
+
+
+def fall_silent(turn: Turn, held: PauseRecord, at: datetime) -> None:
+    """Ends the pause of an incident that nobody speaks for; the case stays linked."""
+    if turn.state.incident is not None:
+        turn.emit(IncidentSilent, incident_id=turn.state.incident, held_since=held.started_at)
+    resume(turn, {PauseCause.INCIDENT}, at, IncidentSilent.event_name)
 
 
 def unlink(turn: Turn, event: IncidentUnlinked) -> None:
