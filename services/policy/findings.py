@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.pack import LaneRule, Pack
 from schemas.pack_checks import PackProblem, Place
@@ -24,6 +24,7 @@ class Kind(StrEnum):
 
     UNREACHABLE_RUNG = "unreachable_rung"
     CLOCK_WITHOUT_OWNER = "clock_without_owner"
+    INCIDENT_WITHOUT_END = "incident_without_end"
     OVERLAPPING_MATCHES = "overlapping_matches"
     UNREACHABLE_MATCH = "unreachable_match"
     UNUSED_CALENDAR = "unused_calendar"
@@ -50,6 +51,7 @@ def findings_of(policy: Policy, today: datetime, margin: timedelta) -> Iterator[
     """Everything found in one pack alone."""
     yield from unreachable_rungs(policy.pack)
     yield from clocks_without_owner(policy)
+    yield from incidents_without_end(policy.pack)
     yield from calendar_findings(policy, today, margin)
 
 
@@ -81,6 +83,21 @@ def clocks_without_owner(policy: Policy) -> Iterator[Finding]:
     """Clocks whose running out nobody would notice."""
     for place, found in (*_clocks(policy), *_rungs(policy.pack), *_actions(policy.pack)):
         yield _finding(Kind.CLOCK_WITHOUT_OWNER, place, found)
+
+
+def incidents_without_end(pack: Pack) -> Iterator[Finding]:
+    """Clocks that an incident holds for as long as nobody thinks of it."""
+    if pack.incident.max_silence is not None:
+        return
+    for lane, rule in pack.lanes.items():
+        for position, clock in enumerate(rule.clocks):
+            if "incident" in clock.pauses:
+                found = f"an incident that says nothing holds {clock.name} without end: " + _ENDED
+                place: Place = ("lanes", lane.value, "clocks", position, "pauses")
+                yield _finding(Kind.INCIDENT_WITHOUT_END, place, found)
+
+
+_ENDED: Final = "write `incident: {max_silence: {amount: PT8H, unit: business, calendar: NAME}}`"
 
 
 def _clocks(policy: Policy) -> Iterator[tuple[Place, str]]:
@@ -161,6 +178,8 @@ def budgets_of(pack: Pack) -> Iterator[Budget]:
         offered = rung.offer.expires_after if rung.offer else None
         given = (rung.budget, rung.acknowledge_within, rung.silent_after, offered)
         yield from (budget for budget in given if budget is not None)
+    if pack.incident.max_silence is not None:
+        yield pack.incident.max_silence
     for action in pack.actions.values():
         yield from (action.answer_within, action.expires_after)
     for regime in pack.regime_files.values():
