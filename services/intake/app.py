@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from fastapi import APIRouter
@@ -71,11 +72,15 @@ def evidence_of(
     entities: Entities, shelf: Shelf, handlers: Handlers, settings: IntakeSettings
 ) -> Evidence:
     """The files of cases, in the store that the settings name."""
+    limits = Limits(settings.evidence_max_bytes, frozenset(settings.evidence_types.split()))
+    receiver = Receiver(_depot(entities, settings), entities.sealer, limits)
+    return Evidence(entities, shelf, handlers, receiver)
+
+
+def _depot(entities: Entities, settings: IntakeSettings) -> Depot:
     # Whoever shares the address but not the master key could open nothing of ours.
     namespace = entities.sealer.blind("depot", NAME)[:8].hex()
-    depot = Depot(settings.evidence_store, namespace, settings.store_options)
-    limits = Limits(settings.evidence_max_bytes, frozenset(settings.evidence_types.split()))
-    return Evidence(entities, shelf, handlers, Receiver(depot, entities.sealer, limits))
+    return Depot(settings.evidence_store, namespace, settings.store_options)
 
 
 def _incidents(
@@ -91,6 +96,10 @@ def blueprint(settings: IntakeSettings) -> Blueprint:
     async def build_with(entities: Entities, _: Settings) -> Parts:
         return await build(entities, settings)
 
+    async def doubt(entities: Entities, _: Settings) -> Sequence[str]:
+        fault = await _depot(entities, settings).fault()
+        return [] if fault is None else [f"no file can be taken: {fault}"]
+
     return Blueprint(
         name=NAME,
         title="Recourse intake: cases and the conversation around them",
@@ -101,6 +110,7 @@ def blueprint(settings: IntakeSettings) -> Blueprint:
         codec=Wire(read_id=ids.read),
         migrations=store.MIGRATIONS,
         build=build_with,
+        examinations={"evidence": doubt},
     )
 
 

@@ -81,6 +81,17 @@ class Depot:
         text = unique.hex()
         return f"{self._namespace}/{text[:2]}/{text}"
 
+    async def fault(self) -> str | None:
+        """What keeps it from taking objects, found by writing one and deleting it."""
+        name = self.name(b"trial")
+        try:
+            async with self.writing(name) as writing:
+                await writing.write(b"trial")
+            await self.delete([name])
+        except Unavailable as error:
+            return str(error)
+        return None
+
     @asynccontextmanager
     async def writing(self, name: str) -> AsyncIterator[Writing]:
         """Write an object: durable when this ends, and gone if it ends by an exception."""
@@ -89,7 +100,7 @@ class Depot:
                 self._store,
                 name,
                 buffer_size=_FOLDER_PART if self.folder else _CLOUD_PART,
-                max_concurrency=2,
+                max_concurrency=1,
             )
         try:
             yield Writing(writer)
@@ -136,11 +147,9 @@ class Depot:
 
 def _cloud(url: str, options: Mapping[str, str]) -> ObjectStore:
     """A cloud's store. Raises `ValueError` where the options are none of its own."""
-    client: ClientConfig = {
-        "connect_timeout": _CONNECT,
-        "timeout": _TIMEOUT,
-        "allow_http": any(value.startswith("http://") for value in options.values()),
-    }
+    client: ClientConfig = {"connect_timeout": _CONNECT, "timeout": _TIMEOUT}
+    if any(value.startswith("http://") for value in options.values()):
+        client["allow_http"] = True
     config: Any = dict(options)
     try:
         return from_url(url, config=config, client_options=client, retry_config=_RETRY)

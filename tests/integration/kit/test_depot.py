@@ -84,6 +84,8 @@ async def test_deleting_is_done_once_and_does_no_harm_again(depot: Depot) -> Non
     await depot.delete([one, depot.name(b"never")])
     await depot.delete([one])
     assert await names(depot) == {two}
+    assert await depot.fault() is None
+    assert await names(depot) == {two}
     with pytest.raises(NotFound):
         await read(depot, one)
 
@@ -117,6 +119,7 @@ async def test_a_store_that_is_away_is_said_to_be(tmp_path: Path) -> None:
         Depot("s3://bucket", "ns", {"no_such_option": "x"}),
         Depot("nonsense://x", "ns"),
     ):
+        assert await depot.fault() == "the store of files does not answer"
         with pytest.raises(Unavailable):
             await put(depot, b"x")
         with pytest.raises(Unavailable):
