@@ -15,7 +15,7 @@ import structlog
 
 from services.intake import evidence_store, metrics
 from services.kit.depot import Depot
-from services.kit.faults import NotFound, Unavailable
+from services.kit.faults import Unavailable
 from services.kit.unit import Entities
 
 _log = structlog.get_logger(__name__)
@@ -39,7 +39,7 @@ class Orphans:
         now = await self.entities.now()
         try:
             await self._look_through(now.real - _AGE)
-        except (Unavailable, NotFound):
+        except Unavailable:
             metrics.EVIDENCE_STORE_UP.set(0)
             return _SOON_S
         metrics.EVIDENCE_STORE_UP.set(1)

@@ -115,7 +115,10 @@ class Depot:
     async def read(self, name: str) -> AsyncIterator[bytes]:
         """The pieces of an object. Raises `NotFound`, `Unavailable`."""
         with _told():
-            found = await obstore.get_async(self._store, name)
+            try:
+                found = await obstore.get_async(self._store, name)
+            except FileNotFoundError as error:
+                raise NotFound("no such object") from error
             async for piece in found.stream(min_chunk_size=_READ_PART):
                 yield bytes(piece)
 
@@ -165,8 +168,6 @@ def _told() -> Iterator[None]:
     """Say in our words what the store says. Never what it was asked: options may be in it."""
     try:
         yield
-    except FileNotFoundError as error:
-        raise NotFound("no such object") from error
     except (BaseError, OSError, ValueError) as error:
         _log.warning("depot_away", error=type(error).__name__)
         raise Unavailable("the store of files does not answer") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -124,3 +125,14 @@ async def test_a_store_that_is_away_is_said_to_be(tmp_path: Path) -> None:
             await put(depot, b"x")
         with pytest.raises(Unavailable):
             await names(depot)
+
+
+async def test_a_folder_that_is_taken_away_is_away_and_not_empty(tmp_path: Path) -> None:
+    depot = Depot((tmp_path / "mounted").as_uri(), "ns")
+    name = await put(depot, b"x")
+    shutil.rmtree(tmp_path / "mounted")
+    (tmp_path / "mounted").write_text("in the way")
+    with pytest.raises(Unavailable):
+        await put(depot, bytes(1_000_000), b"other")
+    with pytest.raises(Unavailable):
+        await read(depot, name)
