@@ -1,8 +1,7 @@
-"""Files that customers send: taken, told of, given back, let go.
+"""Files that customers send: taken, told of, given back.
 
-Owns the order of effects: an object is durable before the transaction that names it begins, and
-deleted only after the one that lets go of it. What a death in between leaves is the chore's
-(`orphans`). No transaction waits for the store.
+Owns the order of effects: an object is durable before the transaction that names it begins. What a
+death in between leaves is the chore's (`orphans`). No transaction waits for the store.
 """
 
 from __future__ import annotations
@@ -105,13 +104,6 @@ class Evidence:
         # What is not there or does not open is known before the answer begins.
         first = await anext(opened, b"")
         return Given(record, where.kept.size, _from(first, opened))
-
-    async def forget(self, case_ids: Iterable[UUID]) -> int:
-        """Let go of every file of some cases, for retention and erasure; answers how many."""
-        async with self.entities.db.transaction() as conn:
-            names = await evidence_store.forget(conn, case_ids)
-        await self.discard(names)
-        return len(names)
 
     async def discard(self, names: Iterable[str]) -> None:
         """Delete objects that nothing names; those that cannot be now are the chore's."""

@@ -56,10 +56,22 @@ async def find(session: Session, case_id: UUID, file: bytes) -> InObject | InDat
     return InObject(row["subject"], KeptObject(row["object"], row["file_key"], row["size"]))
 
 
-async def forget(session: Session, case_ids: Iterable[UUID]) -> list[str]:
-    """Let go of every file of some cases; answers the objects that are to be deleted then."""
-    rows = await session.fetch(QUERIES["forget_files"], sorted(set(case_ids)))
-    return [row["object"] for row in rows]
+async def forget(session: Session, case_ids: Iterable[UUID]) -> None:
+    """Let go of every file of some cases, in whoever's transaction this is: erasure, retention.
+
+    The objects are deleted behind it by the chore, within a minute where the store answers.
+    """
+    await session.execute(QUERIES["forget_files"], sorted(set(case_ids)))
+
+
+async def gone(session: Session, most: int) -> list[str]:
+    """Some objects that are to be deleted."""
+    return [row["object"] for row in await session.fetch(QUERIES["gone_objects"], most)]
+
+
+async def deleted(session: Session, objects: Sequence[str]) -> None:
+    """These objects are deleted."""
+    await session.execute(QUERIES["objects_deleted"], list(objects))
 
 
 async def unnamed(session: Session, objects: Sequence[str]) -> list[str]:

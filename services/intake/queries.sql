@@ -42,9 +42,18 @@ SELECT subject, NULL, NULL, NULL, content FROM evidence_blob WHERE case_id = $1 
 LIMIT 1
 
 -- name: forget_files
--- Let go of the files of some cases; answers the objects to delete.
-WITH blobs AS (DELETE FROM evidence_blob WHERE case_id = ANY($1::uuid[]))
-DELETE FROM evidence_object WHERE case_id = ANY($1::uuid[]) RETURNING object
+-- Let go of the files of these cases; their objects are deleted behind this transaction.
+WITH blobs AS (DELETE FROM evidence_blob WHERE case_id = ANY($1::uuid[])),
+gone AS (DELETE FROM evidence_object WHERE case_id = ANY($1::uuid[]) RETURNING object)
+INSERT INTO evidence_gone (object) SELECT object FROM gone
+
+-- name: gone_objects
+-- Some objects that are to be deleted.
+SELECT object FROM evidence_gone LIMIT $1
+
+-- name: objects_deleted
+-- These objects are deleted.
+DELETE FROM evidence_gone WHERE object = ANY($1::text[])
 
 -- name: unnamed_objects
 -- Of these objects those that no row names; none where no row names any object at all, since then

@@ -12,3 +12,7 @@ CREATE TABLE evidence_object (
     at timestamptz NOT NULL,
     PRIMARY KEY (case_id, file)
 );
+
+-- Objects that no file needs any more: written in the transaction that let go of the file, deleted
+-- from the store behind it.
+CREATE TABLE evidence_gone (object text PRIMARY KEY);

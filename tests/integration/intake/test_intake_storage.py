@@ -134,9 +134,10 @@ async def test_every_statement_fits_the_schema(intake: Intake) -> None:
     ("statement", "arguments"),
     [
         ("known", ([b"k" * 32], [b"m" * 32])),
-        ("search_by_key", (b"k" * 32, TEN, UUID(int=0), [b"o" * 32], None, None, 51)),
-        ("search_by_status", ("open", TEN, UUID(int=0), None, 51)),
-        ("search", (TEN, UUID(int=0), None, 51)),
+        ("search_by_key", (b"k" * 32, TEN, UUID(int=0), [b"o" * 32], None, None, None, 51)),
+        ("search_by_status", ("open", TEN, UUID(int=0), None, None, 51)),
+        ("search", (TEN, UUID(int=0), None, None, 51)),
+        ("search", (TEN, UUID(int=0), None, TEN, 51)),
         ("list_incidents", (TEN, UUID(int=0), None, 51)),
         ("linked_cases", (UUID(int=1), UUID(int=0), 51)),
         ("untold_cases", (UUID(int=1), 2, 200)),
