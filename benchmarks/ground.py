@@ -65,6 +65,7 @@ class Place:
             simulated=False,
             packs=(),
             roster=None,
+            evidence=self.logs / "evidence",
         )
         environment = service_environment(name, port, around, self.master_key)
         log = self.logs / f"{self.prefix}{name}.log"

@@ -38,8 +38,10 @@ ACCESS: Final = Access(
             STAFF, CUSTOMER, _CASE, commands={Role.CUSTOMER: BY_CUSTOMER}, acts=True
         ),
         "POST /v1/cases/{case_id}/contacts": Rule(_REPORTERS, CUSTOMER, _CASE),
-        "POST /v1/cases/{case_id}/evidence": Rule(_REPORTERS, CUSTOMER, _CASE, bounded=False),
-        "GET /v1/cases/{case_id}/evidence/{sha256}": Rule(STAFF, CUSTOMER, _CASE),
+        "POST /v1/cases/{case_id}/evidence": Rule(
+            _REPORTERS, CUSTOMER, _CASE, bounded=False, streams=True
+        ),
+        "GET /v1/cases/{case_id}/evidence/{sha256}": Rule(STAFF, CUSTOMER, _CASE, streams=True),
         "POST /v1/imports": Rule(BACKEND),
         "POST /v1/incidents": Rule(SUPERVISOR, acts=True),
         "GET /v1/incidents": Rule(STAFF),

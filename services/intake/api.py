@@ -10,76 +10,44 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, HTTPException, Query, Request
+from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
-from pydantic import AwareDatetime, TypeAdapter, ValidationError
+from pydantic import AwareDatetime
 
 from schemas.imports import Import
-from schemas.report import Actor, Contact, FactName, Report
+from schemas.report import Contact, Report
 from schemas.vocabulary import Category, Status
 from services.intake import reads
-from services.intake.authorship import actor_in, signed
+from services.intake.authorship import signed
 from services.intake.bounds import bounded
 from services.intake.core import views
 from services.intake.core.commands import Command, Promise
 from services.intake.core.outcome import Reason
-from services.intake.core.upload import NotMultipart, Upload, read_upload
 from services.intake.handlers import Done, Handlers
 from services.intake.wishes import Wish, Wishes, to_admit, to_hear, to_obey
-from services.kit.faults import Invalid
 from services.kit.grouped import Grouped
 from services.kit.idempotency import Answer
 from services.kit.identity.principal import check_own
 from services.kit.unit import Entities
 from services.kit.waiting import wait_until
 
-_FACT: TypeAdapter[str] = TypeAdapter(FactName)
-_FORM_OVERHEAD_BYTES = 64 * 1024
-_BYTES = {"type": "string", "format": "binary"}
-_FILE: dict[int | str, dict[str, Any]] = {200: {"content": {"*/*": {"schema": _BYTES}}}}
-_FORM = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["file"],
-                "properties": {
-                    "file": _BYTES,
-                    "fact": {"type": "string", "pattern": "^[a-z][a-z0-9_.]{0,79}$"},
-                    "by": {"type": "string", "description": "JSON: role, id, name"},
-                },
-            },
-            "example": {"file": "receipt.png", "fact": "evidence.payment_receipt"},
-        }
-    },
-}
 After = Annotated[str | None, Query(max_length=200, description="such as cases:17")]
 
 
 def build_router(
-    entities: Entities,
-    handlers: Handlers,
-    shelf: reads.Shelf,
-    *,
-    body_max_bytes: int,
-    evidence_max_bytes: int,
+    entities: Entities, handlers: Handlers, shelf: reads.Shelf, *, body_max_bytes: int
 ) -> APIRouter:
     """The routes of `/v1/cases` and `/v1/imports`."""
     small = bounded(body_max_bytes)
-    large = bounded(evidence_max_bytes + _FORM_OVERHEAD_BYTES, json=False)
     cases = APIRouter(prefix="/v1/cases", tags=["cases"], route_class=small)
     grouped = Grouped(entities, Wishes(handlers.desk))
     _add_writes(cases, entities, grouped)
     _add_reads(cases, entities, shelf)
-    files = APIRouter(prefix="/v1/cases", tags=["evidence"], route_class=large)
-    _add_evidence(files, entities, handlers, shelf, evidence_max_bytes)
     imports = APIRouter(prefix="/v1/imports", tags=["imports"], route_class=small)
     _add_imports(imports, grouped)
     router = APIRouter()
     router.include_router(imports)
     router.include_router(cases)
-    router.include_router(files)
     return router
 
 
@@ -137,45 +105,6 @@ def _heard(done: Done) -> Answer:
     return Answer(201, body, subject=done.case.subject)
 
 
-def _add_evidence(
-    router: APIRouter,
-    entities: Entities,
-    handlers: Handlers,
-    shelf: reads.Shelf,
-    max_bytes: int,
-) -> None:
-    @router.post("/{case_id}/evidence", status_code=201, openapi_extra={"requestBody": _FORM})
-    async def add_evidence(request: Request, case_id: UUID) -> dict[str, Any]:
-        """Send a file (multipart: `file`, and optionally `fact` and `by`).
-
-        The same file again changes nothing, so this needs no `Idempotency-Key`: a repeated
-        form has another boundary, and would look like another request.
-        """
-        upload = await _upload(request, max_bytes)
-        fact, stated = _named(upload)
-        by = actor_in(request, stated)
-        async with entities.transaction() as unit:
-            done, file = await handlers.evidence(unit, case_id, upload, fact, by)
-        return {
-            **_summary(done),
-            "fact": file.fact,
-            "sha256": file.sha256,
-            "media_type": file.media_type,
-            "size": len(upload.content),
-        }
-
-    @router.get("/{case_id}/evidence/{sha256}", response_class=Response, responses=_FILE)
-    async def read_evidence(case_id: UUID, sha256: str) -> Response:
-        """A file that was sent, as it was; never to be shown inside a page."""
-        kept, content = await shelf.file(case_id, sha256)
-        headers = {
-            "Content-Disposition": "attachment",
-            "X-Content-Type-Options": "nosniff",
-            "Cache-Control": "no-store",
-        }
-        return Response(content, media_type=kept.media_type, headers=headers)
-
-
 def _add_reads(router: APIRouter, entities: Entities, shelf: reads.Shelf) -> None:
     @router.get("/{case_id}")
     async def read_case(case_id: UUID, after: After = None) -> dict[str, Any]:
@@ -215,27 +144,3 @@ def _ordered(done: Done, command: Command) -> dict[str, Any]:
     if done.opened is not None:
         body["new_case"] = str(done.opened)
     return body
-
-
-async def _upload(request: Request, max_bytes: int) -> Upload:
-    try:
-        upload = read_upload(request.headers.get("content-type", ""), await request.body())
-    except NotMultipart as error:
-        raise Invalid("/file", str(error)) from error
-    if len(upload.content) > max_bytes:
-        raise HTTPException(413, f"the file is larger than {max_bytes} bytes")
-    if not upload.content:
-        raise Invalid("/file", "the file is empty")
-    return upload
-
-
-def _named(upload: Upload) -> tuple[str | None, Actor | None]:
-    fact, by = upload.fields.get("fact"), upload.fields.get("by")
-    try:
-        named = None if fact is None else _FACT.validate_python(fact)
-    except ValidationError as error:
-        raise Invalid("/fact", "not the name of a fact") from error
-    try:
-        return named, None if by is None else Actor.model_validate_json(by)
-    except ValidationError as error:
-        raise Invalid("/by", "not an actor such as {role, id, name}") from error

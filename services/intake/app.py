@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from fastapi import APIRouter
@@ -11,17 +12,22 @@ from schemas.wire import Wire
 from services.intake import store
 from services.intake.access import ACCESS
 from services.intake.api import build_router
+from services.intake.evidence import Evidence
+from services.intake.evidence_api import Patience, evidence_router
 from services.intake.handlers import Handlers, ReportsConsumer
 from services.intake.incident_api import incident_router
 from services.intake.incident_reads import IncidentShelf
 from services.intake.incident_store import IncidentStore
 from services.intake.incidents import TELLING_CHANNEL, Incidents
+from services.intake.orphans import Orphans
 from services.intake.reads import Shelf
+from services.intake.receiving import Limits, Receiver
 from services.intake.settings import IntakeSettings
 from services.intake.telling import Teller
 from services.intake.working import Desk
 from services.kit import ids, runtime
 from services.kit.blueprint import Blueprint, Parts
+from services.kit.depot import Depot
 from services.kit.loop import BackgroundLoop
 from services.kit.rows import Streams
 from services.kit.settings import Settings, read_settings
@@ -40,24 +46,41 @@ async def build(entities: Entities, settings: IntakeSettings) -> Parts:
     blind = store.Blind(entities.sealer)
     desk = Desk(blind, book)
     shelf = Shelf(entities, blind, book)
-    router = build_router(
-        entities,
-        Handlers(desk),
-        shelf,
-        body_max_bytes=settings.body_max_bytes,
-        evidence_max_bytes=settings.evidence_max_bytes,
-    )
+    handlers = Handlers(desk)
+    router = build_router(entities, handlers, shelf, body_max_bytes=settings.body_max_bytes)
+    evidence = evidence_of(entities, shelf, handlers, settings)
+    patience = Patience(settings.upload_timeout_s, settings.upload_idle_s)
+    orphans = Orphans(entities, evidence.receiver.depot)
     incidents = IncidentStore(entities.sealer)
     teller = Teller(entities, desk, incidents)
     loop = BackgroundLoop("incidents", teller.step)
     return Parts(
-        routers=[router, _incidents(entities, desk, incidents, settings.body_max_bytes)],
+        routers=[
+            router,
+            evidence_router(evidence, patience),
+            _incidents(entities, desk, incidents, settings.body_max_bytes),
+        ],
         access=ACCESS,
         foreign=ReportsConsumer(desk),
-        loops=[loop],
+        loops=[loop, BackgroundLoop("orphans", orphans.step)],
         busy=teller.busy,
         channels={f"{NAME}_{TELLING_CHANNEL}": loop.wake.set},
     )
+
+
+def evidence_of(
+    entities: Entities, shelf: Shelf, handlers: Handlers, settings: IntakeSettings
+) -> Evidence:
+    """The files of cases, in the store that the settings name."""
+    limits = Limits(settings.evidence_max_bytes, frozenset(settings.evidence_types.split()))
+    receiver = Receiver(_depot(entities, settings), entities.sealer, limits)
+    return Evidence(entities, shelf, handlers, receiver)
+
+
+def _depot(entities: Entities, settings: IntakeSettings) -> Depot:
+    # Whoever shares the address but not the master key could open nothing of ours.
+    namespace = entities.sealer.blind("depot", NAME)[:8].hex()
+    return Depot(settings.evidence_store, namespace, settings.store_options)
 
 
 def _incidents(
@@ -73,6 +96,10 @@ def blueprint(settings: IntakeSettings) -> Blueprint:
     async def build_with(entities: Entities, _: Settings) -> Parts:
         return await build(entities, settings)
 
+    async def doubt(entities: Entities, _: Settings) -> Sequence[str]:
+        fault = await _depot(entities, settings).fault()
+        return [] if fault is None else [f"no file can be taken: {fault}"]
+
     return Blueprint(
         name=NAME,
         title="Recourse intake: cases and the conversation around them",
@@ -83,6 +110,7 @@ def blueprint(settings: IntakeSettings) -> Blueprint:
         codec=Wire(read_id=ids.read),
         migrations=store.MIGRATIONS,
         build=build_with,
+        examinations={"evidence": doubt},
     )
 
 

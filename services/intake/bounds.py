@@ -16,10 +16,10 @@ from services.kit.faults import Invalid
 from services.kit.strict_json import NotJson, read_json
 
 
-def bounded(max_bytes: int, *, json: bool = True) -> type[APIRoute]:
+def bounded(max_bytes: int) -> type[APIRoute]:
     """Routes that answer 413 to a larger body, whatever its `Content-Length` claims.
 
-    Where they take `json`, a body that is something else is 422, with the place.
+    They take JSON: a body that is something else is 422, with the place.
     """
 
     class BoundedRequest(Request):
@@ -39,8 +39,7 @@ def bounded(max_bytes: int, *, json: bool = True) -> type[APIRoute]:
 
             async def handle_bounded(request: Request) -> Response:
                 within = BoundedRequest(request.scope, request.receive)
-                if json:
-                    await within.read_strictly()
+                await within.read_strictly()
                 return await handle(within)
 
             return handle_bounded

@@ -24,13 +24,13 @@ from schemas.report import (
     TransactionUpdated,
 )
 from schemas.vocabulary import Role
-from services.intake import store
+from services.intake import evidence_store
 from services.intake.core import facts
 from services.intake.core.arrive import News, arrive, at_impossible_time, spoke
 from services.intake.core.lifecycle import Arrival
 from services.intake.core.outcome import Outcome, Reason, Refused
 from services.intake.core.state import Case, Policy
-from services.intake.core.upload import Upload, media_type
+from services.intake.receiving import Received
 from services.intake.working import Desk, Working
 from services.kit import faults
 from services.kit.entities import Incoming
@@ -60,29 +60,24 @@ class Handlers:
     desk: Desk
 
     async def evidence(
-        self, unit: Unit, case_id: UUID, upload: Upload, fact: str | None, by: Actor | None
-    ) -> tuple[Done, EvidenceRef]:
-        """Keep a file, sealed, and tell of it. The same file again changes nothing."""
+        self, unit: Unit, case_id: UUID, received: Received, fact: str | None, by: Actor | None
+    ) -> tuple[Done, EvidenceRef, bool]:
+        """Tell of a file whose object is durable; False where another object holds it already."""
         work = await self.desk.begin(unit, ids=[case_id])
         case = known(work, case_id)
         file = EvidenceRef(
-            fact=facts.evidence_fact(fact or facts.fact_of_unnamed(case, upload.sha256)),
-            sha256=upload.sha256,
-            media_type=media_type(upload.content),
-            name=upload.filename or None,
+            fact=facts.evidence_fact(fact or facts.fact_of_unnamed(case, received.sha256)),
+            sha256=received.sha256,
+            media_type=received.media_type,
+            name=received.filename,
         )
         by = by or Actor(role=Role.CUSTOMER, id=case.customer.id, name=case.customer.name)
         news = News(Arrival.EVIDENCE, Reason.EVIDENCE_ADDED, by=by, evidence=(file,))
         outcome = or_fault(arrive(case, news, work.policies.of(case), work.now(case)))
         finished = await finish(work, case, outcome)
-        await self._keep(work, case, file, upload.content)
-        return finished, file
-
-    async def _keep(self, work: Working, case: Case, file: EvidenceRef, content: bytes) -> None:
-        name = self.desk.blind.file(case.id, file.sha256)
-        sealed = await work.unit.sealer.seal_bytes(case.subject, content, case.id.bytes + name)
-        if sealed is not None:
-            await store.add_file(work.unit.conn, case, name, sealed, work.now(case))
+        blind = self.desk.blind.file(case.id, file.sha256)
+        named = await evidence_store.add(unit.conn, case, blind, received.kept, work.now(case))
+        return finished, file, named
 
 
 async def finish(work: Working, before: Case, outcome: Outcome) -> Done:

@@ -29,13 +29,38 @@ ON CONFLICT (case_id) DO UPDATE SET status = excluded.status, episode = excluded
     started_at = excluded.started_at
 
 -- name: add_file
--- A sealed file. The same file again changes nothing.
-INSERT INTO evidence_blob (case_id, file, subject, content, at)
-VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
+-- A sealed file, by the object that holds it. The same file again changes nothing.
+INSERT INTO evidence_object (case_id, file, subject, object, file_key, size, at)
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (case_id, file) DO NOTHING
 
 -- name: file
--- A sealed file.
-SELECT subject, content FROM evidence_blob WHERE case_id = $1 AND file = $2
+-- Where a sealed file is: in an object, or (content) in the database, where they once were.
+SELECT subject, object, file_key, size, NULL AS content FROM evidence_object
+WHERE case_id = $1 AND file = $2
+UNION ALL
+SELECT subject, NULL, NULL, NULL, content FROM evidence_blob WHERE case_id = $1 AND file = $2
+LIMIT 1
+
+-- name: forget_files
+-- Let go of the files of these cases; their objects are deleted behind this transaction.
+WITH blobs AS (DELETE FROM evidence_blob WHERE case_id = ANY($1::uuid[])),
+gone AS (DELETE FROM evidence_object WHERE case_id = ANY($1::uuid[]) RETURNING object)
+INSERT INTO evidence_gone (object) SELECT object FROM gone
+
+-- name: gone_objects
+-- Some objects that are to be deleted.
+SELECT object FROM evidence_gone LIMIT $1
+
+-- name: objects_deleted
+-- These objects are deleted.
+DELETE FROM evidence_gone WHERE object = ANY($1::text[])
+
+-- name: unnamed_objects
+-- Of these objects those that no row names; none where no row names any object at all, since then
+-- the database is a new one and not what belongs to the store.
+SELECT o.object FROM unnest($1::text[]) AS o (object)
+WHERE EXISTS (SELECT FROM evidence_object)
+    AND NOT EXISTS (SELECT FROM evidence_object e WHERE e.object = o.object)
 
 -- name: search_by_key
 -- Cases that have all of these keys ($1 leads, by its index), newest first, from a cursor on.

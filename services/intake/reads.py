@@ -1,4 +1,4 @@
-"""Reading cases: one, its files, and searches by blind keys with cursors. Writes nothing."""
+"""Reading cases: one, and searches by blind keys with cursors. Writes nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from schemas.topics import CASES
 from schemas.vocabulary import Category, Status
 from services.intake import store
 from services.intake.core import views
-from services.intake.core.state import Case, EvidenceRecord
+from services.intake.core.state import Case
 from services.kit.faults import Invalid, NotFound
 from services.kit.http import decode_cursor, page
 from services.kit.unit import Entities
@@ -45,24 +45,9 @@ class Shelf:
 
     async def case(self, case_id: UUID) -> dict[str, Any]:
         """The whole case. Raises `NotFound`."""
-        case, position = await self._read(case_id)
+        case, position = await self.read(case_id)
         policies = await self.book.covering(self.entities.db, [case])
         return views.whole(case, position, policies.of(case))
-
-    async def file(self, case_id: UUID, sha256: str) -> tuple[EvidenceRecord, bytes]:
-        """A file of the case with its bytes. Raises `NotFound`."""
-        case, _ = await self._read(case_id)
-        kept = next((file for file in case.evidence if file.sha256 == sha256), None)
-        name = self.blind.file(case_id, sha256)
-        row = await store.file(self.entities.db, case_id, name) if kept else None
-        if kept is None or row is None:
-            raise NotFound("no such file is kept here")
-        content = await self.blind.sealer.open_bytes(
-            row["subject"], row["content"], case_id.bytes + name
-        )
-        if content is None:
-            raise NotFound("no such file is kept here")
-        return kept, content
 
     async def find(self, wanted: Wanted) -> dict[str, Any]:
         """A page of cases, newest first. Raises `Invalid` for a cursor that is not ours."""
@@ -92,7 +77,8 @@ class Shelf:
         }
         return [key(text) for key, text in keys.items() if text is not None]
 
-    async def _read(self, case_id: UUID) -> tuple[Case, str]:
+    async def read(self, case_id: UUID) -> tuple[Case, str]:
+        """A case, and where its stream stands. Raises `NotFound`."""
         entity = await self.entities.read(case_id)
         if entity is None or entity.state is None:
             raise NotFound(f"no case {case_id}")

@@ -142,18 +142,6 @@ def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-async def add_file(
-    session: Session, case: Case, file: bytes, content: bytes, now: datetime
-) -> None:
-    """Keep a sealed file under its blind name."""
-    await session.execute(QUERIES["add_file"], case.id, file, case.subject, content, now)
-
-
-async def file(session: Session, case_id: UUID, name: bytes) -> Any:
-    """The row (subject, content) of a sealed file; None if it is not kept here."""
-    return await session.fetchrow(QUERIES["file"], case_id, name)
-
-
 @dataclass(frozen=True, slots=True)
 class Search:
     """What cases are looked for. `before` is the cursor: (opened_at, id) of the last one seen."""

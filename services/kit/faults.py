@@ -5,6 +5,7 @@ Owns the exceptions; never decides which one applies.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 
@@ -63,3 +64,24 @@ class Behind(Exception):
     def __init__(self, wanted: str) -> None:
         super().__init__(f"not yet at {wanted}")
         self.wanted = wanted
+
+
+class TooLarge(Exception):
+    """More bytes than are taken: 413."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"larger than {limit} bytes")
+        self.limit = limit
+
+
+class Unsupported(Exception):
+    """A kind of file that is not taken: 415 with what was found, and what is taken."""
+
+    def __init__(self, found: str, taken: Collection[str]) -> None:
+        super().__init__(found)
+        self.found = found
+        self.taken = sorted(taken)
+
+
+class Unavailable(Exception):
+    """What this needs beside the database does not answer: 503."""

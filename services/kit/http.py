@@ -18,7 +18,16 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from services.kit.db import RETRYABLE_ERRORS, UNKEEPABLE_ERRORS
-from services.kit.faults import Behind, Forbidden, Invalid, NotFound, Refused
+from services.kit.faults import (
+    Behind,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Refused,
+    TooLarge,
+    Unavailable,
+    Unsupported,
+)
 
 _log = structlog.get_logger(__name__)
 _TYPE = "https://recourse.invalid/problems/"
@@ -104,6 +113,17 @@ def install(app: FastAPI) -> None:
     on(
         Behind,
         lambda e: problem(503, "behind", "Not there yet", reason="behind", wanted=e.wanted),
+    )
+    on(TooLarge, lambda e: problem(413, "too-large", f"More than {e.limit} bytes"))
+    on(
+        Unsupported,
+        lambda e: problem(
+            415, "unsupported-type", "This kind of file is not taken", found=e.found, taken=e.taken
+        ),
+    )
+    on(
+        Unavailable,
+        lambda e: problem(503, "unavailable", str(e).capitalize(), reason="unavailable"),
     )
     on(HTTPException, lambda e: problem(e.status_code, "http", str(e.detail)))
     for unkeepable in UNKEEPABLE_ERRORS:

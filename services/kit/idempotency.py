@@ -10,7 +10,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -24,6 +24,7 @@ from services.kit.identity.principal import caller, check_own
 from services.kit.sealing import Sealer
 from services.kit.unit import QUERIES, Entities, Unit
 
+_Result = TypeVar("_Result")
 TRIES = 5
 ROLLED_BACK: tuple[type[Exception], ...] = (
     asyncpg.DeadlockDetectedError,
@@ -76,10 +77,15 @@ async def run_once(
         check_own(request, answer.subject)
         return answer
 
+    return await tried_again(entities, lambda unit: _in(unit, asked, owned))
+
+
+async def tried_again(entities: Entities, work: Callable[[Unit], Awaitable[_Result]]) -> _Result:
+    """Do work in one transaction; one that was rolled back through no fault of its own, again."""
     for left in reversed(range(TRIES)):
         try:
             async with entities.transaction() as unit:
-                return await _in(unit, asked, owned)
+                return await work(unit)
         except ROLLED_BACK:
             if not left:
                 raise

@@ -26,6 +26,7 @@ _TITLES: Final[Mapping[int, tuple[str, str]]] = {
     409: ("Not now: `reason` says why", "refused"),
     410: ("Whom the stored answer was about was erased", "erased"),
     413: ("The body is too large", "too-large"),
+    415: ("This kind of file is not taken: `found` says what it is", "unsupported-type"),
     422: ("The request is not valid: `errors` says where", "invalid"),
     429: ("Too many requests", "too-many-requests"),
     503: ("Not yet at `after`, or not able to answer now", "behind"),

@@ -125,6 +125,7 @@ async def _services(
         packs=options.packs,
         roster=options.roster,
         shadow=options.shadow,
+        evidence=folder.evidence,
     )
     services = supervised_services(folder, ports, around, options.command)
     parts.push_async_callback(_stop_all, services.values())

@@ -35,6 +35,7 @@ class StateFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         self.logs = self.path / "logs"
         self.logs.mkdir(exist_ok=True)
+        self.evidence = self.path / "evidence"
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -44,6 +44,7 @@ class Surroundings:
     roster: Path | None
     shadow: Path | None = None
     issuer: str | None = None
+    evidence: Path | None = None
 
 
 def service_environment(
@@ -77,6 +78,8 @@ def service_environment(
         environment["RECOURSE_ROSTER_FILE"] = str(around.roster.resolve())
     if around.shadow is not None:
         environment["RECOURSE_SHADOW_PACK_DIR"] = str(around.shadow.resolve())
+    if around.evidence is not None:
+        environment["RECOURSE_EVIDENCE_STORE"] = around.evidence.resolve().as_uri()
     if around.issuer is not None:
         environment["RECOURSE_IDENTITY"] = "on"
         environment["RECOURSE_IDENTITY_ISSUER"] = around.issuer

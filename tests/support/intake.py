@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
@@ -117,6 +119,14 @@ class Intake:
 async def intake(dsns: Mapping[str, str], **settings: Any) -> AsyncIterator[Intake]:
     """A replica on a migrated schema; several may share one database."""
     await migrate(dsns["intake"], [("kit", KIT / "migrations"), ("intake", store.MIGRATIONS)])
+    with TemporaryDirectory() as folder:
+        given = {"evidence_store": Path(folder).as_uri(), **settings}
+        async with _replica(dsns, given) as replica:
+            yield replica
+
+
+@asynccontextmanager
+async def _replica(dsns: Mapping[str, str], settings: dict[str, Any]) -> AsyncIterator[Intake]:
     async with entities(dict(dsns), STREAMS) as found:
         wanted = IntakeSettings(
             database_dsn=dsns["intake"],

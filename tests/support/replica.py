@@ -77,4 +77,5 @@ def _environment(stack: RunningStack, service: str, port: int) -> dict[str, str]
         "RECOURSE_SMTP_PORT": str(ports["smtp"]),
         "RECOURSE_ALLOW_LOCAL_WEBHOOKS": "true",
         "RECOURSE_SIMULATED_CLOCK": "true",
+        "RECOURSE_EVIDENCE_STORE": (stack.state / "evidence").resolve().as_uri(),
     }

@@ -117,6 +117,7 @@ async def _house(
         keys_dsn=dsns["keys"],
         master_key=SecretStr(MASTER.hex()),
         kafka_bootstrap="nowhere:1",
+        evidence_store="memory:///",  # only intake has one
     )
     blueprint: Blueprint = module.blueprint(settings)
     found = await stack.enter_async_context(entities(dsns, blueprint.streams))

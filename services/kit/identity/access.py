@@ -25,7 +25,7 @@ class Rule:
     tells. `commands` says which commands a role may give (all, where it is not named), `acts` that
     the body's `by` must be the caller. `needs` is a scope without which nobody may. `public` is
     for what says nothing about anybody. `bounded` False: the route bounds its own body;
-    `streams`: its answer takes as long as it likes.
+    `streams`: it bounds its own time, or its answer takes as long as it likes.
     """
 
     anyones: frozenset[Role] = frozenset()

@@ -26,6 +26,7 @@ def environment(
     monkeypatch: pytest.MonkeyPatch, dsns: dict[str, str], broker: BrokerAddress, prefix: str
 ) -> pytest.MonkeyPatch:
     monkeypatch.setenv("RECOURSE_KEYS_DSN", dsns["keys"])
+    monkeypatch.setenv("RECOURSE_EVIDENCE_STORE", "memory:///")
     monkeypatch.setenv("RECOURSE_MASTER_KEY", base64.b64encode(kit.MASTER).decode())
     monkeypatch.setenv("RECOURSE_KAFKA_BOOTSTRAP", broker.bootstrap)
     monkeypatch.setenv("RECOURSE_KAFKA_PROFILE", broker.profile.value)
@@ -56,12 +57,15 @@ async def test_doctor_finds_a_wrong_key_and_missing_topics(
         await entities.sealer.load([kit.SUBJECT], create=True)
     examined = await asyncio.to_thread(recourse, "doctor", "intake")
     assert "the master key opens them" in examined.output
+    assert "ok   evidence: nothing is doubtful" in examined.output
+    environment.setenv("RECOURSE_EVIDENCE_STORE", "file:///dev/null/nowhere")
     environment.setenv("RECOURSE_MASTER_KEY", base64.b64encode(b"t" * 32).decode())
     environment.setenv("RECOURSE_TOPICS_PREFIX", "nowhere.")
     examined = await asyncio.to_thread(recourse, "doctor", "intake")
     assert examined.exit_code == 1
     assert "BAD  keys: RECOURSE_MASTER_KEY is not the one" in examined.output
     assert "BAD  topics: missing: nowhere.cases" in examined.output
+    assert "look evidence: no file can be taken" in examined.output
 
 
 ROSTER = """agents:

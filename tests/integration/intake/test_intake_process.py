@@ -3,73 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
-import os
-import signal
-import socket
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
-import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from services.local.broker import BrokerAddress
 from tests.support.cases import report_body
-from tests.support.kit import MASTER, until
+from tests.support.intake_process import running
+from tests.support.kit import until
 
-ROOT = Path(__file__).parents[3]
 SECRETS = ("张三", "李四", "转账", "customer@example.com", "13800000000", "tx-5567", "cust-1001")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@asynccontextmanager
-async def running(
-    dsns: dict[str, str], broker: BrokerAddress, prefix: str
-) -> AsyncIterator[httpx.AsyncClient]:
-    port = free_port()
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT),
-        "RECOURSE_DATABASE_DSN": dsns["intake"],
-        "RECOURSE_KEYS_DSN": dsns["keys"],
-        "RECOURSE_MASTER_KEY": base64.b64encode(MASTER).decode(),
-        "RECOURSE_KAFKA_BOOTSTRAP": broker.bootstrap,
-        "RECOURSE_KAFKA_PROFILE": broker.profile.value,
-        "RECOURSE_TOPICS_PREFIX": prefix,
-        "RECOURSE_PARTITIONS": str(broker.profile.partitions),
-        "RECOURSE_HTTP_PORT": str(port),
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.cli", "run", "intake", env=environment
-    )
-    try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
-
-            async def ready() -> bool:
-                assert process.returncode is None, "intake ended by itself"
-                try:
-                    return (await client.get("/readyz")).status_code == 200
-                except httpx.TransportError:
-                    return False
-
-            await until(ready)
-            yield client
-        process.terminate()
-        # uvicorn stops in order, then dies of the very signal, as a shell expects.
-        assert await asyncio.wait_for(process.wait(), 10) in {0, -signal.SIGTERM}
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 async def events(broker: BrokerAddress, topic: str, number: int) -> list[Any]:

@@ -105,7 +105,7 @@ async def test_nothing_personal_rests_in_clear(intake: Intake, dsns: Mapping[str
     await busy(intake)
     stored = await everything_stored(dsns["admin"])
     assert sum(map(len, stored.values())) > 200
-    assert stored['"intake"."evidence_blob"']
+    assert stored['"intake"."evidence_object"']
     leaks = [
         (table, what)
         for table, cells in stored.items()
