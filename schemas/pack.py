@@ -198,8 +198,9 @@ class Pack(Model):
     time_zone: str = "UTC"
     """The IANA zone in which instants of a case are shown to people at the operator."""
     collapse_window: timedelta
-    collapse_category_window: Annotated[timedelta, Field(ge=timedelta(0))] = timedelta(hours=4)
-    """The same for contacts that name no transaction, by category; `PT0S`: never."""
+    collapse_category_window: Annotated[timedelta, Field(ge=timedelta(0))] = timedelta(0)
+    """The same for contacts that name no transaction, by category; `PT0S`: never, for two
+    matters of one kind may look alike."""
     stale_grace: timedelta
     categories: dict[Category, CategoryRule]
     calendars: dict[Name, CalendarRule]

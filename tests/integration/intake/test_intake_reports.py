@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from services.packs import DEFAULT_PACK
 from tests.support.cases import report_body
-from tests.support.intake import Intake
+from tests.support.intake import TEN, Intake
 from tests.support.intake import intake as running
 
 CALL = {"source": "call-centre", "external_id": "call-778"}
 AT = "2026-11-20T09:59:00+08:00"
+
+
+@pytest.fixture
+def pack_by_category(tmp_path: Path) -> str:
+    """The shipped pack, under which contacts of one category are one case for four hours."""
+    folder = shutil.copytree(DEFAULT_PACK, tmp_path / "pack")
+    text = (folder / "pack.yaml").read_text(encoding="utf-8")
+    changed = text.replace("collapse_category_window: PT0S", "collapse_category_window: PT4H")
+    assert changed != text
+    (folder / "pack.yaml").write_text(changed, encoding="utf-8")
+    return str(folder)
+
+
+@pytest.fixture
+async def by_category(dsns: Mapping[str, str], pack_by_category: str) -> AsyncIterator[Intake]:
+    """One replica under that pack."""
+    async with running(dsns, packs=pack_by_category) as replica:
+        await replica.set_clock(TEN)
+        yield replica
 
 
 def chat(case: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -89,13 +111,15 @@ async def test_a_batch_builds_on_itself(intake: Intake) -> None:
 
 
 async def test_by_any_road_at_once_a_locked_customer_has_one_case(
-    dsns: Mapping[str, str], intake: Intake
+    dsns: Mapping[str, str], by_category: Intake, pack_by_category: str
 ) -> None:
+    intake = by_category
+
     def locked(number: int, **changes: Any) -> dict[str, Any]:
         about = {"transaction": None, "category": "account_access", **changes}
         return report_body(external_id=f"locked-{number}", **about)
 
-    async with running(dsns) as other:
+    async with running(dsns, packs=pack_by_category) as other:
         answers = await asyncio.gather(
             *(intake.post("", locked(number)) for number in range(8)),
             *(other.post("", locked(number)) for number in range(8, 16)),
@@ -121,8 +145,9 @@ async def test_by_any_road_at_once_a_locked_customer_has_one_case(
 
 
 async def test_what_was_split_off_stays_apart_and_is_found_by_what_it_is_about(
-    intake: Intake,
+    by_category: Intake,
 ) -> None:
+    intake = by_category
     first = report_body(transaction=None, category="account_access")
     case_id = (await intake.post("", first)).json()["id"]
     joined = await intake.post("", {**first, "external_id": "second"})

@@ -40,7 +40,16 @@ ABOUT_APP: dict[str, Any] = {
 }
 
 
-def told(candidates: Sequence[Case], policies: Policies = POLICIES, **changes: Any) -> Outcome:
+def within(hours: float) -> Policies:
+    pack = POLICY.pack.model_copy(update={"collapse_category_window": timedelta(hours=hours)})
+    one = type(POLICY)(POLICY.pin, pack)
+    return Policies((one,), {one.pin.digest: one})
+
+
+FOUR_HOURS = within(4)
+
+
+def told(candidates: Sequence[Case], policies: Policies = FOUR_HOURS, **changes: Any) -> Outcome:
     """A chat at 10:00 about a locked account, unless something else is said."""
     said = {"external_id": "chat-1", "occurred_at": "2026-11-20T10:00:00+08:00", "contact": CHAT}
     return taken(
@@ -53,12 +62,6 @@ def told(candidates: Sequence[Case], policies: Policies = POLICIES, **changes: A
             now=NOW,
         )
     )
-
-
-def within(hours: float) -> Policies:
-    pack = POLICY.pack.model_copy(update={"collapse_category_window": timedelta(hours=hours)})
-    one = type(POLICY)(POLICY.pin, pack)
-    return Policies((one,), {one.pin.digest: one})
 
 
 def ordered(case: Case, name: str, **fields: Any) -> Case:
@@ -85,7 +88,7 @@ def test_what_nothing_says_the_category_of_is_not_known_to_be_the_same() -> None
     unclear: dict[str, Any] = {"category": None, "description": "hello?", "transaction": None}
     case = open_case(**unclear)
     assert told([case], **unclear).reason is Reason.OPENED
-    assert matter_of(report(**unclear), POLICIES.offered) is None
+    assert matter_of(report(**unclear), FOUR_HOURS.offered) is None
 
 
 @pytest.mark.parametrize(
@@ -139,7 +142,7 @@ def test_only_a_case_that_is_worked_on_takes_a_contact_by_category() -> None:
 
 def test_a_case_is_found_by_what_it_is_about_now() -> None:
     case = open_case(**LOCKED)
-    about = matter_of(report(**LOCKED), POLICIES.offered)
+    about = matter_of(report(**LOCKED), FOUR_HOURS.offered)
     assert list(matters_of(case)) == [about]
     other = ordered(case, "classify", category="app_fault", reason="it was the app")
     assert told([other]).reason is Reason.OPENED
