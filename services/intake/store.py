@@ -43,6 +43,10 @@ class Blind:
         """Of a report."""
         return self.sealer.blind("identity", f"{source}\0{external_id}")
 
+    def subject_of(self, report: Report) -> UUID:
+        """Whom a report is about: under whose key its case is sealed."""
+        return self.sealer.subject_of("customer", report.customer.id)
+
     def matter(self, customer_id: str, transaction_id: str) -> bytes:
         """Of a customer with a transaction: what contacts collapse by."""
         return self.sealer.blind("matter", f"{customer_id}\0{transaction_id}")

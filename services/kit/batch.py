@@ -130,7 +130,10 @@ class Batch:
         before = entity.inputs[item.topic]
         try:
             if self._logic and self._reader.codec.known_type(item.event.type):
-                self._decide(self._logic, entity, item)
+                if self._is_of_the_erased(entity, item):
+                    self.counts["erased"] += 1
+                else:
+                    self._decide(self._logic, entity, item)
         except Postpone as reason:
             self._lot.enter(entity, item, reason.reason)
             return False
@@ -141,6 +144,13 @@ class Batch:
         self.unit.touch(entity)
         self.counts["applied"] += 1
         return True
+
+    def _is_of_the_erased(self, entity: Entity, item: Sequenced) -> bool:
+        """Whether nobody is left whom an event could be about: it counts as applied, no more."""
+        subject = item.sealed.subject if item.sealed else entity.subject
+        if subject and entity.subject in (None, subject) and self.unit.sealer.is_erased(subject):
+            entity.erase(subject)
+        return entity.erased
 
     def _decide(self, logic: Logic, entity: Entity, item: Sequenced) -> None:
         incoming = self._incoming(item)

@@ -18,7 +18,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from services.kit.db import RETRYABLE_ERRORS, UNKEEPABLE_ERRORS
-from services.kit.faults import Behind, Forbidden, Invalid, NotFound, Refused
+from services.kit.faults import Behind, Erased, Forbidden, Invalid, NotFound, Refused
 
 _log = structlog.get_logger(__name__)
 _TYPE = "https://recourse.invalid/problems/"
@@ -84,6 +84,11 @@ def forbidden(reason: str, detail: str = "") -> Problem:
     return problem(403, "forbidden", "Not allowed", reason=reason, detail=detail)
 
 
+def erased() -> Problem:
+    """410: whom it is about was erased."""
+    return problem(410, "erased", "Whom this is about was erased", reason="erased")
+
+
 def install(app: FastAPI) -> None:
     """Give an application the answers to every fault."""
 
@@ -97,6 +102,7 @@ def install(app: FastAPI) -> None:
     on(Invalid, lambda e: invalid([{"pointer": e.pointer, "detail": e.detail}]))
     on(Forbidden, lambda e: forbidden(e.reason, e.detail))
     on(NotFound, lambda e: problem(404, "not-found", "Not found", detail=str(e)))
+    on(Erased, lambda _: erased())
     on(
         Refused,
         lambda e: problem(409, "refused", "Not now", reason=e.reason, detail=e.detail, **e.extra),

@@ -1,0 +1,48 @@
+"""What escalation lets go of when a customer is erased, beside the documents of their ladders.
+
+Owns: no wake-up, no line in a queue, no shadow is left of a case; a ladder that ran says on topic
+`escalations` that it stopped, with nothing private. Runs under the cases' locks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+from schemas.escalation import LadderStopped
+from schemas.topics import ESCALATIONS
+from schemas.vocabulary import StopReason
+from services.escalation.store import QUERIES, PolicyBook
+from services.kit.entities import Decision, Entity
+from services.kit.unit import Unit
+
+_TRIGGER: Final = "erased"
+
+
+@dataclass(frozen=True, slots=True)
+class Forgetting:
+    """Satisfies the kit's `Forgets`. A rung's path is the policy's to say."""
+
+    book: PolicyBook
+
+    async def __call__(self, unit: Unit, subject: UUID, entities: Sequence[Entity]) -> None:
+        """Let go of a customer's ladders."""
+        cases = [entity.id for entity in entities]
+        await unit.conn.execute(QUERIES["forget_shadows"], cases)
+        for row in await unit.conn.fetch(QUERIES["forget_lines"], cases):
+            decision = Decision(None, ((ESCALATIONS, self._stopped(row)),))
+            unit.apply(unit.entities[row["case_id"]], decision, uuid5(row["case_id"], _TRIGGER))
+
+    def _stopped(self, row: Any) -> LadderStopped:
+        policy = self.book.find(row["policy"] or "")
+        rung = policy.rungs.get(row["rung"]) if policy else None
+        return LadderStopped(
+            episode=row["episode"],
+            rung=row["rung"],
+            path=rung.path if rung else "",
+            visit=row["visit"],
+            owner_group=row["owner_group"],
+            reason=StopReason.CLOSED,
+        )
