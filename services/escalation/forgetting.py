@@ -6,7 +6,7 @@ Owns: no wake-up, no line in a queue, no shadow is left of a case; a ladder that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -27,13 +27,17 @@ class Forgetting:
 
     book: PolicyBook
 
-    async def __call__(self, unit: Unit, subject: UUID, entities: Sequence[Entity]) -> None:
-        """Let go of a customer's ladders."""
+    async def __call__(
+        self, unit: Unit, subject: UUID, entities: Sequence[Entity]
+    ) -> Collection[str]:
+        """Let go of a customer's ladders; answers the ids of the actions asked for them."""
         cases = [entity.id for entity in entities]
         await unit.conn.execute(QUERIES["forget_shadows"], cases)
         for row in await unit.conn.fetch(QUERIES["forget_lines"], cases):
             decision = Decision(None, ((ESCALATIONS, self._stopped(row)),))
             unit.apply(unit.entities[row["case_id"]], decision, uuid5(row["case_id"], _TRIGGER))
+        actions = await unit.conn.fetch(QUERIES["actions_of"], cases)
+        return [str(row["action_id"]) for row in actions]
 
     def _stopped(self, row: Any) -> LadderStopped:
         policy = self.book.find(row["policy"] or "")

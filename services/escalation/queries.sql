@@ -326,3 +326,7 @@ RETURNING case_id, owner_group, rung, visit, episode, policy
 -- name: forget_shadows
 -- The same cases under a pack in the shadow: nobody follows them any more.
 DELETE FROM shadow_case WHERE case_id = ANY($1::uuid[])
+
+-- name: actions_of
+-- The actions that others were asked for, for these cases.
+SELECT action_id FROM action WHERE case_id = ANY($1::uuid[])

@@ -22,7 +22,7 @@ def erasure_router(erasing: Erasing, body_max_bytes: int) -> APIRouter:
         prefix="/v1/erasures", tags=["erasures"], route_class=bounded(body_max_bytes)
     )
 
-    @router.post("", status_code=201)
+    @router.post("", status_code=201, responses={404: {}})
     async def ask_erasure(wanted: AskErasure) -> dict[str, Any]:
         """Ask to erase a data subject; another person confirms it within three days.
 

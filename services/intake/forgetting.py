@@ -6,7 +6,7 @@ private. Runs under the cases' locks; the kit has taken their documents.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -20,7 +20,7 @@ from services.kit.unit import Unit
 _TRIGGER: Final = "erased"
 
 
-async def forget(unit: Unit, subject: UUID, entities: Sequence[Entity]) -> None:
+async def forget(unit: Unit, subject: UUID, entities: Sequence[Entity]) -> Collection[str]:
     """Let go of a customer's cases; satisfies the kit's `Forgets`."""
     cases = [entity.id for entity in entities]
     await forget_files(unit.conn, cases)
@@ -28,6 +28,7 @@ async def forget(unit: Unit, subject: UUID, entities: Sequence[Entity]) -> None:
         closed = CaseClosed(status=Status.CLOSED, episode=row["episode"], by_role=Role.OPS)
         decision = Decision(None, ((CASES, closed),))
         unit.apply(unit.entities[row["case_id"]], decision, uuid5(row["case_id"], _TRIGGER))
+    return ()
 
 
 async def forget_files(session: Session, cases: Sequence[UUID]) -> None:

@@ -6,7 +6,7 @@ says on topic `deliveries` that it failed, and why. Runs under the cases' locks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from schemas.topics import DELIVERIES
@@ -18,7 +18,7 @@ from services.notifier.core.vocabulary import Reason
 from services.notifier.store import QUERIES, to_event
 
 
-async def forget(unit: Unit, subject: UUID, entities: Sequence[Entity]) -> None:
+async def forget(unit: Unit, subject: UUID, entities: Sequence[Entity]) -> Collection[str]:
     """Let go of a customer's deliveries; satisfies the kit's `Forgets`."""
     cases = [entity.id for entity in entities]
     reason = Reason.SUBJECT_ERASED.value
@@ -29,3 +29,4 @@ async def forget(unit: Unit, subject: UUID, entities: Sequence[Entity]) -> None:
         metrics.DELIVERIES.labels(channel=row["channel"], status=row["status"]).inc()
     await unit.conn.execute(QUERIES["forget_bodies"], cases)
     await unit.conn.execute(QUERIES["forget_recipient"], str(subject))
+    return ()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import httpx
 
-from schemas.envelope import Envelope
+from schemas.wire import Wire
 from services.kit.erasure.watch import ErasureWatch
 from services.kit.sorting import Reader
 from services.kit.wire import StoredRecord
@@ -16,17 +17,18 @@ from tests.support.town import House, Town
 
 FIRST = {"role": "ops", "id": "ops-1"}
 SECOND = {"role": "ops", "id": "ops-2"}
+_WIRE = Wire()
 _LOG = """SELECT topic, entity, seq, id, type, after, recordedat, prevhash, value FROM log
 WHERE entity IS NOT NULL ORDER BY entity, topic, seq"""
 
 
-def watch_of(house: House, seconds: float = 0.0) -> ErasureWatch:
+def watch_of(house: House, seconds: Callable[[], float] = lambda: 0.0) -> ErasureWatch:
     """What every replica of a service runs; its own clock stands still."""
     streams = house.blueprint.streams
     foreign = house.blueprint.foreign_topics
     codec = house.entities.codec
     reader = Reader("", streams.inputs, foreign, house.blueprint.control_topic, codec)
-    return ErasureWatch(house.entities, reader, house.parts.forget, lambda: seconds)
+    return ErasureWatch(house.entities, reader, house.parts.forget, seconds)
 
 
 async def ask(here: Town, by: dict[str, str] = FIRST, **wanted: Any) -> httpx.Response:
@@ -73,16 +75,21 @@ def report_record(value: Any, number: int, kind: str = "case.reported") -> Store
 
 async def check_chains(here: Town) -> int:
     """Every event of every service fits the one before it in its stream; answers how many."""
+    logs = {name: await house.entities.db.fetch(_LOG) for name, house in here.houses.items()}
+    return sum(linked(log, name) for name, log in logs.items())
+
+
+def linked(log: Iterable[Any], source: str) -> int:
+    """Rows of a log, each stream in order: each fits the one before it; answers how many."""
     checked = 0
-    for house in here.houses.values():
-        last: dict[Any, tuple[int, bytes]] = defaultdict(lambda: (0, b""))
-        for row in await house.entities.db.fetch(_LOG):
-            place = (row["topic"], row["entity"])
-            assert (row["seq"] - 1, row["prevhash"]) == last[place], place
-            event: Envelope = house.entities.codec.make(  # type: ignore[assignment]
-                row["id"], house.entities.streams.source, row["type"], row["entity"], row["seq"],
-                row["after"], row["recordedat"], row["prevhash"], row["value"],
-            )  # fmt: skip
-            last[place] = (row["seq"], event.digest())
-            checked += 1
+    last: dict[Any, tuple[int, bytes]] = defaultdict(lambda: (0, b""))
+    for row in log:
+        place = (row["topic"], row["entity"])
+        assert (row["seq"] - 1, row["prevhash"]) == last[place], place
+        event = _WIRE.make(
+            row["id"], source, row["type"], row["entity"], row["seq"], row["after"],
+            row["recordedat"], row["prevhash"], row["value"],
+        )  # fmt: skip
+        last[place] = (row["seq"], event.digest())
+        checked += 1
     return checked

@@ -23,13 +23,19 @@ About = Callable[[bytes], bool]
 
 
 class Forgets(Protocol):
-    """What a service does about what it keeps beside its entities, which are locked."""
+    """What a service does about what it keeps beside its entities, which are locked.
 
-    async def __call__(self, unit: Unit, subject: UUID, entities: Sequence[Entity]) -> None: ...
+    Answers by what else, beside the entities' ids, messages are about them.
+    """
+
+    async def __call__(
+        self, unit: Unit, subject: UUID, entities: Sequence[Entity]
+    ) -> Collection[str]: ...
 
 
-async def nothing_beside(unit: Unit, subject: UUID, entities: Sequence[Entity]) -> None:
+async def nothing_beside(unit: Unit, subject: UUID, entities: Sequence[Entity]) -> Collection[str]:
     """Of a service that keeps nothing beside its entities."""
+    return ()
 
 
 async def let_go(entities: Entities, reader: Reader, forget: Forgets, subject: UUID) -> int:
@@ -41,10 +47,10 @@ async def let_go(entities: Entities, reader: Reader, forget: Forgets, subject: U
         for entity in found:
             entity.erase(subject)
             unit.touch(entity)
-        await forget(unit, subject, found)
+        further = await forget(unit, subject, found)
         names = [str(entity.id) for entity in found]
         await unit.conn.execute(QUERIES["drop_answers"], subject, names)
-        await blank(unit, reader, Needles(names).in_, locked.keys())
+        await blank(unit, reader, Needles([*names, *further]).in_, locked.keys())
         await unit.conn.execute(QUERIES["let_go"], subject, len(found))
     return len(found)
 

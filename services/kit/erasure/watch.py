@@ -44,6 +44,7 @@ class ErasureWatch:
         self._seconds = seconds
         self._looked_at: float | None = None
         self._done: set[UUID] = set()
+        self._looked_again: set[UUID] = set()
 
     async def step(self) -> float:
         """Hear who was erased, let them go; answers the seconds to rest."""
@@ -52,8 +53,10 @@ class ErasureWatch:
         now_s = self._seconds()
         if self._looked_at is None or now_s - self._looked_at > _AGAIN_S:
             await self._look_at_all()
-            # What a replica wrote that had not heard of it yet is found by looking again.
-            await self._let_go(lately)
+            # What a replica wrote that had not heard of it yet is found by looking once more.
+            again = self._done.intersection(lately) - self._looked_again
+            await self._let_go(again)
+            self._looked_again = self._looked_again.intersection(lately) | again
             self._looked_at = now_s
         await self._let_go(set(lately) - self._done)
         return _REST_S

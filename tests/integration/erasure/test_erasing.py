@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -314,3 +315,64 @@ async def test_a_restored_backup_brings_nobody_back(here: Town, dsns: dict[str, 
     finally:
         await keys.close()
     assert await status(here, "intake", f"/v1/cases/{case_id}") == 410
+
+
+async def test_what_backends_answered_about_them_goes_too(here: Town) -> None:
+    case_id = await over(here)
+    db = here.houses["escalation"].entities.db
+    action = UUID(int=77)
+    await db.execute(
+        "INSERT INTO action (action_id, case_id) VALUES ($1, $2)", action, UUID(case_id)
+    )
+    answers = [
+        report_record({"action_id": str(action), "note": "to her"}, 1, "action.sung"),
+        report_record({"action_id": str(UUID(int=78)), "note": "to him"}, 2, "action.sung"),
+    ]
+    await here.houses["escalation"].consumer.handle(
+        [replace(record, topic="actions-answered") for record in answers]
+    )
+    statement = "SELECT raw <> '' AS kept FROM dead_letter ORDER BY offset_"
+    assert [row["kept"] for row in await rows(here, "escalation", statement)] == [True, True]
+    await erase(here, case_id=case_id)
+    assert [row["kept"] for row in await rows(here, "escalation", statement)] == [False, True]
+
+
+async def test_a_late_writer_is_found_by_looking_once_more(here: Town) -> None:
+    case_id = await over(here)
+    subject = UUID(await ask_subject(here))
+    house = here.houses["intake"]
+    clock = [0.0]
+    watch = watch_of(house, lambda: clock[0])
+    await watch.step()
+    await erase(here, case_id=case_id)
+    await watch.step()
+    # A replica that had not heard of it leaves what re-identifies.
+    key = house.entities.sealer.blind("customer", WHO)
+    statement = "INSERT INTO case_key VALUES ($1, now(), $2)"
+    await house.entities.db.execute(statement, key, UUID(case_id))
+    await watch.step()
+    assert len(await rows(here, "intake", "SELECT * FROM case_key")) == 1
+    clock[0] = 61.0
+    await watch.step()
+    assert await rows(here, "intake", "SELECT * FROM case_key") == []
+    erased = await rows(here, "intake", "SELECT subject FROM erased_subject")
+    assert [row["subject"] for row in erased] == [subject]
+
+
+async def test_who_they_are_comes_from_their_credentials(dsns: dict[str, str]) -> None:
+    async with town(dsns) as here:
+        client = here.clients["intake"]
+        backend, ops = here.as_("backend", "core"), here.as_("ops", "ops-1")
+        opened = await client.post("/v1/cases", json=report(1), headers=backend)
+        wanted = {"case_id": opened.json()["id"], "reason": "legal_order", "force_open_cases": True}
+        for headers, expected in ((backend, 403), ({}, 401), (ops, 201)):
+            asked = await client.post("/v1/erasures", json=wanted, headers=headers)
+            assert asked.status_code == expected, asked.text
+        assert asked.json()["asked_by"] == "ops-1"
+        path = f"/v1/erasures/{asked.json()['id']}/confirm"
+        pretending = await client.post(path, json={"by": SECOND}, headers=ops)
+        assert pretending.json()["reason"] == "by_is_not_you"
+        alone = await client.post(path, headers=ops)
+        assert alone.json()["reason"] == "same_person"
+        agreed = await client.post(path, headers=here.as_("ops", "ops-2"))
+        assert (agreed.status_code, agreed.json()["confirmed_by"]) == (200, "ops-2")
