@@ -27,6 +27,7 @@ from schemas.vocabulary import Role
 from services.intake import store
 from services.intake.core import facts
 from services.intake.core.arrive import News, arrive, at_impossible_time, spoke
+from services.intake.core.erasures import customer_named
 from services.intake.core.lifecycle import Arrival
 from services.intake.core.outcome import Outcome, Reason, Refusal, Refused, erased
 from services.intake.core.state import Case, Policy
@@ -140,6 +141,11 @@ class ReportsConsumer:
     """Takes batches of topic `reports`; satisfies the kit's `ForeignLogic`."""
 
     desk: Desk
+
+    def subject_in(self, value: bytes) -> UUID | None:
+        """The customer that a message names, as a data subject."""
+        named = customer_named(value)
+        return None if named is None else self.desk.blind.sealer.subject_of("customer", named)
 
     async def on_foreign(self, unit: Unit, incoming: Sequence[Incoming]) -> Sequence[Taken]:
         """One outcome per message, in order; a message may build on one before it."""

@@ -90,6 +90,7 @@ class Batch:
         """Tell the metrics, after the commit."""
         for what, number in self.counts.items():
             telemetry.CONSUMED.labels(outcome=what).inc(number)
+        telemetry.ERASED_ARRIVALS.inc(self.counts["erased"])
 
     async def _take_sequenced(self, items: Sequence[Sequenced]) -> None:
         if not items:
@@ -207,7 +208,7 @@ class Batch:
         waiting: list[tuple[Stranger, str]] = []
         for (item, _), outcome in zip(readable, outcomes, strict=True):
             if isinstance(outcome, Poison):
-                self._condemn_stranger(item, outcome)
+                await self._condemn_unless_erased(foreign, item, outcome)
             elif isinstance(outcome, Postpone):
                 waiting.append((item, outcome.reason))
             else:
@@ -215,6 +216,17 @@ class Batch:
         await keep_waiting(self.unit, waiting)
         self.kept_waiting = {record_hash(item.record) for item, _ in waiting}
         self.counts["waiting"] += len(waiting)
+
+    async def _condemn_unless_erased(
+        self, foreign: ForeignLogic, item: Stranger, poison: Poison
+    ) -> None:
+        """A dead letter; but what is about somebody who was erased is not kept in one."""
+        subject = foreign.subject_in(item.message.value)
+        await self.unit.sealer.load([subject] if subject else [])
+        if subject is not None and self.unit.sealer.is_erased(subject):
+            self.counts["erased"] += 1
+        else:
+            self._condemn_stranger(item, poison)
 
     def _condemn_stranger(self, item: Stranger, poison: Poison) -> None:
         self._bad.append(Bad(item.record, item.topic, poison.reason, poison.detail))

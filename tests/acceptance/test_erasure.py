@@ -210,6 +210,7 @@ async def _what_comes_later(stack: RunningStack, desk: Desk, case_id: str) -> No
         await send_report(stack, producer, "late-2", planted(7))
         known = {"source": "call-centre", "external_id": f"{said('call')}/2"}
         fact: Any = {"case": known, "facts": {"text": said("text in English")}}
+        await send_report(stack, producer, "late-4", planted(8, severity="nonsense"))
         await send_report(stack, producer, "late-3", fact, kind="fact.reported")
     await stack.quiet()
 
@@ -231,7 +232,7 @@ async def _all_is_well(stack: RunningStack, cases: set[str]) -> None:
     assert {case_id for _, case_id in proved} == cases
     assert (await stack.client.get("/readyz")).status_code == 200
     assert all(process["ready"] for process in (await stack.processes()).values())
-    assert await _told(stack, "recourse_erased_arrivals_total") == 3
+    assert await _told(stack, "recourse_erased_arrivals_total") == 4
 
 
 async def _told(stack: RunningStack, metric: str) -> float:

@@ -269,6 +269,8 @@ async def test_what_comes_later_is_no_poison_and_is_not_kept(here: Town) -> None
             report_record(report(3), 2),
             report_record({"case": known, "facts": {"a": "b"}}, 3, "fact.reported"),
             report_record({"case": {"case_id": case_id}, "facts": {"a": "b"}}, 4, "fact.reported"),
+            report_record(report(4, severity="nonsense"), 5),
+            report_record(report(5), 6, "no.such.type"),
         ]
     )
     for service in here.houses:
