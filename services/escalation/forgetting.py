@@ -14,8 +14,10 @@ from uuid import UUID, uuid5
 from schemas.escalation import LadderStopped
 from schemas.topics import ESCALATIONS
 from schemas.vocabulary import StopReason
+from services.escalation.core.journal import Entry, of_erasure
+from services.escalation.journal import write_noted
 from services.escalation.store import QUERIES, PolicyBook
-from services.kit.entities import Decision, Entity
+from services.kit.entities import Decided, Decision, Entity
 from services.kit.unit import Unit
 
 _TRIGGER: Final = "erased"
@@ -33,11 +35,16 @@ class Forgetting:
         """Let go of a customer's ladders; answers the ids of the actions asked for them."""
         cases = [entity.id for entity in entities]
         await unit.conn.execute(QUERIES["forget_shadows"], cases)
-        for row in await unit.conn.fetch(QUERIES["forget_lines"], cases):
-            decision = Decision(None, ((ESCALATIONS, self._stopped(row)),))
-            unit.apply(unit.entities[row["case_id"]], decision, uuid5(row["case_id"], _TRIGGER))
+        running = await unit.conn.fetch(QUERIES["forget_lines"], cases)
+        await write_noted(unit.conn, [self._stop(unit, row) for row in running])
         actions = await unit.conn.fetch(QUERIES["actions_of"], cases)
         return [str(row["action_id"]) for row in actions]
+
+    def _stop(self, unit: Unit, row: Any) -> tuple[Decided, Entry]:
+        entity, trigger = unit.entities[row["case_id"]], uuid5(row["case_id"], _TRIGGER)
+        decision = Decision(None, ((ESCALATIONS, self._stopped(row)),))
+        entry = of_erasure(trigger, unit.now_for(entity), row["episode"])
+        return unit.apply(entity, decision, trigger), entry
 
     def _stopped(self, row: Any) -> LadderStopped:
         policy = self.book.find(row["policy"] or "")

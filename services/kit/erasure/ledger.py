@@ -107,7 +107,6 @@ class Ledger:
         after = await self.one(id)
         if row is None:
             after.may_be_confirmed_by(person)  # somebody else was faster, or the time is over
-        await self.clean_up()
         return after
 
     async def clean_up(self) -> None:

@@ -58,7 +58,10 @@ class ErasureWatch:
             await self._let_go(again)
             self._looked_again = self._looked_again.intersection(lately) | again
             self._looked_at = now_s
-        await self._let_go(set(lately) - self._done)
+        new = set(lately) - self._done
+        await self._let_go(new)
+        if new:
+            await self._ledger.clean_up()
         return _REST_S
 
     async def _look_at_all(self) -> None:
@@ -69,8 +72,9 @@ class ErasureWatch:
             _log.warning("keys_destroyed_again", subjects=[str(each) for each in back])
             telemetry.ERASED_AGAIN.inc(len(back))
             self._entities.sealer.forget(back)
-            await self._ledger.clean_up()
         await self._let_go(await self._ledger.erased_but(self._done))
+        if back:
+            await self._ledger.clean_up()
 
     async def _let_go(self, subjects: Collection[UUID]) -> None:
         for subject in sorted(subjects):

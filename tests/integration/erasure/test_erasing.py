@@ -156,6 +156,10 @@ async def test_an_open_case_is_in_the_way_unless_it_is_forced(here: Town) -> Non
     for service, event in (("intake", "case.closed"), ("escalation", "ladder.stopped")):
         last = (await rows(here, service, "SELECT type FROM log ORDER BY pos DESC LIMIT 1"))[0]
         assert last["type"] == f"recourse.{event}.v1"
+    # Whoever plays histories again sees it end there.
+    history = await here.clients["escalation"].get("/v1/ladders/export")
+    (played,) = history.json()["items"]
+    assert played["entries"][-1]["name"] == "recourse.case.closed.v1"
     # No clock of it runs: nothing is due, and nobody has it in a queue.
     assert await rows(here, "escalation", "SELECT * FROM queue") == []
     for service in ("escalation", "notifier"):
