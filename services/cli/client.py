@@ -6,6 +6,7 @@ Owns the way there and the way errors are shown; each command says what it wants
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Never
 from urllib.parse import urlencode
@@ -30,12 +31,14 @@ def address(service: str, url: str | None, state: Path = DEFAULT_STATE) -> str:
     return str(found["http"] if service == _FRONT else found["services"][service])
 
 
-def call(method: str, url: str) -> Any:
+def call(method: str, url: str, body: Mapping[str, Any] | None = None) -> Any:
     """The JSON answer; a problem document ends the command with 1 and its text."""
     import httpx  # not needed by `recourse run`, whose start-up it would slow down
 
     try:
-        answer = httpx.request(method, url, timeout=30, trust_env=False, headers=credential())
+        answer = httpx.request(
+            method, url, json=body, timeout=30, trust_env=False, headers=credential()
+        )
     except httpx.HTTPError as error:
         fail(f"{url} does not answer: {error}", 2)
     if answer.is_error:

@@ -13,6 +13,7 @@ import typer
 from services.cli import (
     calendars,
     demo,
+    erasing,
     installation,
     keys,
     migrating,
@@ -131,6 +132,7 @@ policies.policy.command("shadow")(rehearsing.shadow)
 policies.policy.command("migrate")(migrating.migrate)
 app.add_typer(policies.policy, name="policy")
 app.command("import")(operators.import_cases)
+app.command()(erasing.erase)
 app.command()(operators.republish)
 app.command()(installation.migrate)
 app.command()(installation.doctor)

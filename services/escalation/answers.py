@@ -36,6 +36,10 @@ class AnswersConsumer:
     logic: LadderLogic
     stale_after: timedelta
 
+    def subject_in(self, value: bytes) -> UUID | None:
+        """An answer names an action, and nobody."""
+        return None
+
     async def on_foreign(self, unit: Unit, incoming: Sequence[Incoming]) -> Sequence[Outcome]:
         """One outcome per message, in order."""
         answers = [read_as(FOREIGN_ANSWERS, item) for item in incoming]

@@ -16,6 +16,7 @@ from services.escalation.api import build_routers
 from services.escalation.core.pack_calendars import calendar_problems
 from services.escalation.core.policy import compile_policy
 from services.escalation.doubts import doubts, doubts_of
+from services.escalation.forgetting import Forgetting
 from services.escalation.handlers import LadderLogic
 from services.escalation.ladders import Ladders
 from services.escalation.relief import Relief
@@ -79,6 +80,7 @@ async def build(entities: Entities, settings: EscalationSettings) -> Parts:
         foreign=AnswersConsumer(logic, stale_after),
         loops=[BackgroundLoop("policies", learn_policies), hearing, *moving],
         busy=busy,
+        forget=Forgetting(book),
         channels={"escalation_roster": hearing.wake.set},
     )
 

@@ -29,11 +29,13 @@ class Effects:
 
 async def write_entries(session: Session, decided: Sequence[Decided]) -> None:
     """Write the entries of one transaction's decisions (their effects), in order, at once."""
-    rows = [
-        _row(each, each.decision.effects.entry)
-        for each in decided
-        if each.decision.effects.entry is not None
-    ]
+    noted = [(each, each.decision.effects.entry) for each in decided]
+    await write_noted(session, [(each, entry) for each, entry in noted if entry is not None])
+
+
+async def write_noted(session: Session, noted: Iterable[tuple[Decided, Entry]]) -> None:
+    """Write entries beside the decisions that they are about."""
+    rows = [_row(each, entry) for each, entry in noted]
     if rows:
         columns = [list(column) for column in zip(*rows, strict=True)]
         await session.execute(QUERIES["add_entries"], *columns)

@@ -36,7 +36,7 @@ from services.escalation.handlers import LadderLogic, for_kit
 from services.escalation.journal import export
 from services.escalation.silence import silent_cases
 from services.kit.entities import Entity
-from services.kit.faults import Behind, Invalid, NotFound, Refused
+from services.kit.faults import Behind, Erased, Invalid, NotFound, Refused
 from services.kit.http import decode_cursor, page
 from services.kit.unit import Entities, Unit
 
@@ -160,6 +160,8 @@ def _named(command: Command) -> list[str]:
 
 
 def _known(entity: Entity | None, case_id: UUID) -> Entity:
+    if entity is not None and entity.erased:
+        raise Erased
     if entity is None or entity.state is None:
         raise NotFound(f"no ladder of case {case_id}")
     return entity

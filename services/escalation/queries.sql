@@ -317,3 +317,16 @@ FROM really FULL JOIN shadow USING (case_id, episode, rung) ORDER BY rung, case_
 -- Since when, and how many cases are followed.
 SELECT begun_at, (SELECT count(*) FROM shadow_case s WHERE s.digest = r.digest) AS cases
 FROM shadow_run r WHERE digest = $1
+
+-- name: forget_lines
+-- The lines of cases whose customer was erased, and where each stood.
+DELETE FROM queue WHERE case_id = ANY($1::uuid[])
+RETURNING case_id, owner_group, rung, visit, episode, policy
+
+-- name: forget_shadows
+-- The same cases under a pack in the shadow: nobody follows them any more.
+DELETE FROM shadow_case WHERE case_id = ANY($1::uuid[])
+
+-- name: actions_of
+-- The actions that others were asked for, for these cases.
+SELECT action_id FROM action WHERE case_id = ANY($1::uuid[])

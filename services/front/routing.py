@@ -21,7 +21,7 @@ from services.front.proxy import climbs, forward
 from services.kit.http import problem
 
 PREFIXES: Final[Mapping[str, tuple[str, ...]]] = {
-    "intake": ("/v1/cases", "/v1/imports", "/v1/incidents"),
+    "intake": ("/v1/cases", "/v1/erasures", "/v1/imports", "/v1/incidents"),
     "escalation": ("/v1/ladders", "/v1/queues", "/v1/roster", "/v1/policies"),
     "notifier": ("/v1/deliveries", "/v1/recipients", "/v1/dossiers", "/v1/callbacks"),
 }

@@ -8,6 +8,7 @@ from services.intake.core.lifecycle import CommandName
 from services.kit.identity.access import (
     BACKEND,
     CUSTOMER,
+    OPS,
     STAFF,
     SUPERVISOR,
     Access,
@@ -43,6 +44,10 @@ ACCESS: Final = Access(
         ),
         "GET /v1/cases/{case_id}/evidence/{sha256}": Rule(STAFF, CUSTOMER, _CASE, streams=True),
         "POST /v1/imports": Rule(BACKEND),
+        "POST /v1/erasures": Rule(OPS, acts=True),
+        "GET /v1/erasures": Rule(OPS),
+        "GET /v1/erasures/{erasure_id}": Rule(OPS),
+        "POST /v1/erasures/{erasure_id}/confirm": Rule(OPS, acts=True),
         "POST /v1/incidents": Rule(SUPERVISOR, acts=True),
         "GET /v1/incidents": Rule(STAFF),
         "GET /v1/incidents/{incident_id}": Rule(STAFF),

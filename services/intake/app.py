@@ -12,8 +12,11 @@ from schemas.wire import Wire
 from services.intake import store
 from services.intake.access import ACCESS
 from services.intake.api import build_router
+from services.intake.erasing import Erasing
+from services.intake.erasure_api import erasure_router
 from services.intake.evidence import Evidence
 from services.intake.evidence_api import Patience, evidence_router
+from services.intake.forgetting import forget
 from services.intake.handlers import Handlers, ReportsConsumer
 from services.intake.incident_api import incident_router
 from services.intake.incident_reads import IncidentShelf
@@ -28,9 +31,11 @@ from services.intake.working import Desk
 from services.kit import ids, runtime
 from services.kit.blueprint import Blueprint, Parts
 from services.kit.depot import Depot
+from services.kit.erasure.ledger import Ledger
 from services.kit.loop import BackgroundLoop
 from services.kit.rows import Streams
 from services.kit.settings import Settings, read_settings
+from services.kit.sorting import Reader
 from services.kit.unit import Entities
 from services.packs import load_packs
 
@@ -59,11 +64,13 @@ async def build(entities: Entities, settings: IntakeSettings) -> Parts:
             router,
             evidence_router(evidence, patience),
             _incidents(entities, desk, incidents, settings.body_max_bytes),
+            erasure_router(_erasing(entities), settings.body_max_bytes),
         ],
         access=ACCESS,
         foreign=ReportsConsumer(desk),
         loops=[loop, BackgroundLoop("orphans", orphans.step)],
         busy=teller.busy,
+        forget=forget,
         channels={f"{NAME}_{TELLING_CHANNEL}": loop.wake.set},
     )
 
@@ -88,6 +95,12 @@ def _incidents(
 ) -> APIRouter:
     shelf = IncidentShelf(entities, incidents)
     return incident_router(entities, Incidents(desk, incidents), shelf, body_max_bytes)
+
+
+def _erasing(entities: Entities) -> Erasing:
+    # Intake reads no stream of ours: none of its dead letters is an event with a place in one.
+    reader = Reader("", STREAMS.inputs, (REPORTS,), STREAM_CONTROL, entities.codec)
+    return Erasing(entities, Ledger(entities.sealer.keys), reader)
 
 
 def blueprint(settings: IntakeSettings) -> Blueprint:

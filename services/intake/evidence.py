@@ -28,7 +28,14 @@ from services.kit.sealing import UnsealError
 from services.kit.unit import Entities, Unit
 
 _log = structlog.get_logger(__name__)
-_DECIDED = (faults.NotFound, faults.Refused, faults.Invalid, faults.Forbidden, HTTPException)
+_DECIDED = (
+    faults.NotFound,
+    faults.Erased,
+    faults.Refused,
+    faults.Invalid,
+    faults.Forbidden,
+    HTTPException,
+)
 """What ends a transaction for sure; after anything else it may have been committed."""
 
 

@@ -27,12 +27,13 @@ from schemas.vocabulary import Role
 from services.intake import evidence_store
 from services.intake.core import facts
 from services.intake.core.arrive import News, arrive, at_impossible_time, spoke
+from services.intake.core.erasures import customer_named
 from services.intake.core.lifecycle import Arrival
-from services.intake.core.outcome import Outcome, Reason, Refused
+from services.intake.core.outcome import Outcome, Reason, Refusal, Refused, erased
 from services.intake.core.state import Case, Policy
 from services.intake.receiving import Received
 from services.intake.working import Desk, Working
-from services.kit import faults
+from services.kit import faults, telemetry
 from services.kit.entities import Incoming
 from services.kit.foreign import Outcome as Taken
 from services.kit.foreign import read_as
@@ -107,8 +108,10 @@ def done(work: Working, outcome: Outcome) -> Done:
 
 
 def known(work: Working, case_id: UUID) -> Case:
-    """The case that a request names. Raises `NotFound`."""
+    """The case that a request names. Raises `NotFound`, or `Erased` where its customer was."""
     case = work.cases.get(case_id)
+    if case is None and work.was_erased(CaseAddress(case_id=case_id)):
+        raise faults.Erased
     if case is None:
         raise faults.NotFound(f"no case {case_id}")
     return case
@@ -133,6 +136,11 @@ class ReportsConsumer:
     """Takes batches of topic `reports`; satisfies the kit's `ForeignLogic`."""
 
     desk: Desk
+
+    def subject_in(self, value: bytes) -> UUID | None:
+        """The customer that a message names, as a data subject."""
+        named = customer_named(value)
+        return None if named is None else self.desk.blind.sealer.subject_of("customer", named)
 
     async def on_foreign(self, unit: Unit, incoming: Sequence[Incoming]) -> Sequence[Taken]:
         """One outcome per message, in order; a message may build on one before it."""
@@ -169,6 +177,10 @@ def _decided(work: Working, incoming: Incoming, message: Message) -> Taken:
         return faults.Poison("decision_failed", type(error).__name__)
     if outcome is None:
         return faults.Postpone("unknown_case")
+    if isinstance(outcome, Refused) and outcome.reason is Refusal.ERASED:
+        # Nobody is left whom it could help, and a dead letter would keep what was to be erased.
+        telemetry.ERASED_ARRIVALS.inc()
+        return None
     if isinstance(outcome, Refused):
         return faults.Poison(outcome.reason, outcome.pointer or "")
     return None
@@ -179,7 +191,7 @@ def _outcome(work: Working, incoming: Incoming, message: Message) -> Outcome | R
         return work.admit(incoming.id, message)
     case = work.find(message.case)
     if case is None:
-        return None
+        return erased() if work.was_erased(message.case) else None
     now = work.now(case)
     news = _news(incoming, message)
     refused = (

@@ -188,3 +188,17 @@ SELECT c.case_id, c.linked_at, c.told, l.status, l.category, l.severity, l.opene
 FROM incident_case c JOIN case_line l USING (case_id)
 WHERE c.incident_id = $1 AND c.case_id > $2 AND c.left_at IS NULL
 ORDER BY c.case_id LIMIT $3
+
+-- name: open_cases
+-- Those of some cases that are not over.
+SELECT case_id, status FROM case_line
+WHERE case_id = ANY($1::uuid[]) AND status NOT IN ('closed', 'withdrawn', 'merged') ORDER BY case_id
+
+-- name: forget_cases
+-- By what cases were found whose customer was erased; those that were not over are closed, and named.
+-- The identity of their reports stays, so that one that comes again opens no new case.
+WITH found_by AS (DELETE FROM case_key WHERE case_id = ANY($1::uuid[])),
+linked AS (UPDATE incident_case SET left_at = $2 WHERE case_id = ANY($1::uuid[]) AND left_at IS NULL)
+UPDATE case_line SET status = 'closed'
+WHERE case_id = ANY($1::uuid[]) AND status NOT IN ('closed', 'withdrawn', 'merged')
+RETURNING case_id, episode

@@ -12,7 +12,7 @@ from schemas.vocabulary import Category, Status
 from services.intake import store
 from services.intake.core import views
 from services.intake.core.state import Case
-from services.kit.faults import Invalid, NotFound
+from services.kit.faults import Erased, Invalid, NotFound
 from services.kit.http import decode_cursor, page
 from services.kit.unit import Entities
 
@@ -80,6 +80,8 @@ class Shelf:
     async def read(self, case_id: UUID) -> tuple[Case, str]:
         """A case, and where its stream stands. Raises `NotFound`."""
         entity = await self.entities.read(case_id)
+        if entity is not None and entity.erased:
+            raise Erased
         if entity is None or entity.state is None:
             raise NotFound(f"no case {case_id}")
         return Case.from_bytes(entity.state), f"{CASES}:{entity.position(CASES)}"

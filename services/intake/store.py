@@ -15,6 +15,7 @@ from uuid import UUID
 
 from schemas.case import PackPin
 from schemas.pack import Pack
+from schemas.report import Report
 from services.intake.core.collapsing import Matter, matters_of
 from services.intake.core.state import Case, Policies, Policy
 from services.kit.sealing import Sealer
@@ -42,6 +43,10 @@ class Blind:
     def identity(self, source: str, external_id: str) -> bytes:
         """Of a report."""
         return self.sealer.blind("identity", f"{source}\0{external_id}")
+
+    def subject_of(self, report: Report) -> UUID:
+        """Whom a report is about: under whose key its case is sealed."""
+        return self.sealer.subject_of("customer", report.customer.id)
 
     def matter(self, about: Matter) -> bytes:
         """Of a customer with a transaction, or with a category: what contacts collapse by."""

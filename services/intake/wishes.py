@@ -69,7 +69,7 @@ def _granted(work: Working, wish: Wish) -> Answer | Exception:
 
 def _concerned(work: Working, wish: Wish) -> Iterator[UUID]:
     for report in wish.reports:
-        yield work.blind.sealer.subject_of("customer", report.customer.id)
+        yield work.blind.subject_of(report)
         known_case = work.find(CaseAddress(source=report.source, external_id=report.external_id))
         if known_case is not None:
             yield known_case.subject

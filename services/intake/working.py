@@ -20,7 +20,7 @@ from services.intake import incident_store, store
 from services.intake.core.admit import admit
 from services.intake.core.bring_in import bring_in
 from services.intake.core.collapsing import matter_of
-from services.intake.core.outcome import Outcome, Reason, Refusal, Refused
+from services.intake.core.outcome import Outcome, Reason, Refused, erased
 from services.intake.core.state import Case, Policies, Policy
 from services.kit.entities import Decision
 from services.kit.unit import Unit
@@ -48,23 +48,33 @@ class Working:
 
     def find(self, address: CaseAddress) -> Case | None:
         """The case that a message names; None while it is not known (or was erased)."""
-        if address.case_id is not None:
-            return self.cases.get(address.case_id)
-        identity = self.blind.identity(address.source or "", address.external_id or "")
-        found = self.identities.get(identity)
+        found = self._named(address)
         return self.cases.get(found) if found else None
+
+    def was_erased(self, address: CaseAddress) -> bool:
+        """Whether a message names a case whose customer was erased."""
+        found = self._named(address)
+        entity = self.unit.entities.get(found) if found else None
+        return entity is not None and entity.erased
+
+    def _named(self, address: CaseAddress) -> UUID | None:
+        if address.case_id is not None:
+            return address.case_id
+        identity = self.blind.identity(address.source or "", address.external_id or "")
+        return self.identities.get(identity)
 
     def admit(self, trigger: UUID, report: Report) -> Outcome | Refused:
         """Admit one report."""
         identity = self.blind.identity(report.source, report.external_id)
         known = self.identities.get(identity)
-        if known is not None and known not in self.cases:
-            return Refused(Refusal.ERASED, "the customer of this case was erased")
+        subject = self.blind.subject_of(report)
+        if self.unit.sealer.is_erased(subject) or (known is not None and known not in self.cases):
+            return erased()
         matter = _matter_key(self.blind, report, self.policies.offered)
         near = self.matters.get(matter, []) if matter else []
         decide = partial(bring_in, report) if isinstance(report, Import) else partial(admit, report)
         outcome = decide(
-            subject=self.blind.sealer.subject_of("customer", report.customer.id),
+            subject=subject,
             known=self.cases[known] if known else None,
             candidates=[self.cases[id_] for id_ in near if id_ in self.cases],
             policies=self.policies,
@@ -137,6 +147,7 @@ class Desk:
         ids: Iterable[UUID] = (),
     ) -> Working:
         """Lock and load every case that these may touch; time is read after the last lock."""
+        await unit.sealer.load(map(self.blind.subject_of, reports), create=True)
         own = [self.blind.identity(report.source, report.external_id) for report in reports]
         offered = self.book.offered
         matter_keys = [

@@ -90,6 +90,7 @@ class Batch:
         """Tell the metrics, after the commit."""
         for what, number in self.counts.items():
             telemetry.CONSUMED.labels(outcome=what).inc(number)
+        telemetry.ERASED_ARRIVALS.inc(self.counts["erased"])
 
     async def _take_sequenced(self, items: Sequence[Sequenced]) -> None:
         if not items:
@@ -130,7 +131,10 @@ class Batch:
         before = entity.inputs[item.topic]
         try:
             if self._logic and self._reader.codec.known_type(item.event.type):
-                self._decide(self._logic, entity, item)
+                if self._is_of_the_erased(entity, item):
+                    self.counts["erased"] += 1
+                else:
+                    self._decide(self._logic, entity, item)
         except Postpone as reason:
             self._lot.enter(entity, item, reason.reason)
             return False
@@ -141,6 +145,13 @@ class Batch:
         self.unit.touch(entity)
         self.counts["applied"] += 1
         return True
+
+    def _is_of_the_erased(self, entity: Entity, item: Sequenced) -> bool:
+        """Whether nobody is left whom an event could be about: it counts as applied, no more."""
+        subject = item.sealed.subject if item.sealed else entity.subject
+        if subject and entity.subject in (None, subject) and self.unit.sealer.is_erased(subject):
+            entity.erase(subject)
+        return entity.erased
 
     def _decide(self, logic: Logic, entity: Entity, item: Sequenced) -> None:
         incoming = self._incoming(item)
@@ -197,7 +208,7 @@ class Batch:
         waiting: list[tuple[Stranger, str]] = []
         for (item, _), outcome in zip(readable, outcomes, strict=True):
             if isinstance(outcome, Poison):
-                self._condemn_stranger(item, outcome)
+                await self._condemn_unless_erased(foreign, item, outcome)
             elif isinstance(outcome, Postpone):
                 waiting.append((item, outcome.reason))
             else:
@@ -205,6 +216,17 @@ class Batch:
         await keep_waiting(self.unit, waiting)
         self.kept_waiting = {record_hash(item.record) for item, _ in waiting}
         self.counts["waiting"] += len(waiting)
+
+    async def _condemn_unless_erased(
+        self, foreign: ForeignLogic, item: Stranger, poison: Poison
+    ) -> None:
+        """A dead letter; but what is about somebody who was erased is not kept in one."""
+        subject = foreign.subject_in(item.message.value)
+        await self.unit.sealer.load([subject] if subject else [])
+        if subject is not None and self.unit.sealer.is_erased(subject):
+            self.counts["erased"] += 1
+        else:
+            self._condemn_stranger(item, poison)
 
     def _condemn_stranger(self, item: Stranger, poison: Poison) -> None:
         self._bad.append(Bad(item.record, item.topic, poison.reason, poison.detail))

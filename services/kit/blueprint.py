@@ -13,6 +13,7 @@ from pathlib import Path
 from fastapi import APIRouter
 
 from services.kit.entities import Logic
+from services.kit.erasure.letting_go import Forgets, nothing_beside
 from services.kit.foreign import ForeignLogic
 from services.kit.identity.access import Access
 from services.kit.loop import BackgroundLoop
@@ -33,6 +34,7 @@ class Parts:
 
     `access` says who may use each route; one that it does not name is nobody's.
     `busy` adds to the quiet report: what is in flight, and counters that move with work done.
+    `forget` lets go of what the service keeps of a data subject beside its entities.
     `channels` are notifications that wake the service's own loops; `closing` runs at the end.
     """
 
@@ -42,6 +44,7 @@ class Parts:
     foreign: ForeignLogic | None = None
     loops: Sequence[BackgroundLoop] = ()
     busy: Extra = _nothing_more
+    forget: Forgets = nothing_beside
     channels: Mapping[str, Callable[[], None]] = field(default_factory=dict)
     closing: Sequence[Callable[[], Awaitable[None]]] = ()
 

@@ -16,7 +16,7 @@ import asyncpg
 
 from services.kit.batch import Batch
 from services.kit.entities import Logic
-from services.kit.faults import Invalid, NotFound, Refused
+from services.kit.faults import Erased, Invalid, NotFound, Refused
 from services.kit.foreign import ForeignLogic, forget
 from services.kit.sorting import Reader, Sequenced, Stranger
 from services.kit.unit import QUERIES, Entities, Unit
@@ -114,6 +114,8 @@ class Clinic:
         row = await unit.conn.fetchrow(QUERIES["dead_letter"], _unhex(hash))
         if row is None:
             raise NotFound(f"no dead letter {hash}")
+        if not row["raw"]:
+            raise Erased
         raw = unit.sealer.open_raw(row["raw"], row["hash"])
         topic = self._reader.prefix + row["topic"]
         return row, unpack(topic, row["part"], row["offset_"], raw)

@@ -61,6 +61,11 @@ class Entity:
     known_at: datetime | None = None
     held_until: datetime | None = None
 
+    def erase(self, subject: UUID) -> None:
+        """Whom it is about was erased: nothing is known of it but its positions."""
+        self.subject, self.state, self.erased = subject, None, True
+        self.wake_at = self.held_until = None
+
     def position(self, topic: str) -> int:
         """The last sequence applied of an input, or produced of an output; 0 if none."""
         found = self.inputs.get(topic) or self.outputs.get(topic)

@@ -49,6 +49,10 @@ class NotFound(Exception):
     """What the caller named does not exist: 404."""
 
 
+class Erased(Exception):
+    """Whom the object is about was erased; it was there, and nothing of it is left: 410."""
+
+
 class Invalid(Exception):
     """A value that the model cannot know to be wrong: 422 with a JSON pointer."""
 

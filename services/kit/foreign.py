@@ -26,9 +26,13 @@ _M = TypeVar("_M", bound=BaseModel)
 
 
 class ForeignLogic(Protocol):
-    """What a service that reads foreign topics gives the kit: one outcome for each message."""
+    """What a service that reads foreign topics gives the kit: one outcome for each message.
+
+    `subject_in` says whom a message is about that could not be taken, if it says so itself.
+    """
 
     async def on_foreign(self, unit: Unit, incoming: Sequence[Incoming]) -> Sequence[Outcome]: ...
+    def subject_in(self, value: bytes) -> UUID | None: ...
 
 
 def identity(item: Stranger) -> UUID:

@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from services.kit.db import RETRYABLE_ERRORS, UNKEEPABLE_ERRORS
 from services.kit.faults import (
     Behind,
+    Erased,
     Forbidden,
     Invalid,
     NotFound,
@@ -93,6 +94,11 @@ def forbidden(reason: str, detail: str = "") -> Problem:
     return problem(403, "forbidden", "Not allowed", reason=reason, detail=detail)
 
 
+def erased() -> Problem:
+    """410: whom it is about was erased."""
+    return problem(410, "erased", "Whom this is about was erased", reason="erased")
+
+
 def install(app: FastAPI) -> None:
     """Give an application the answers to every fault."""
 
@@ -106,6 +112,7 @@ def install(app: FastAPI) -> None:
     on(Invalid, lambda e: invalid([{"pointer": e.pointer, "detail": e.detail}]))
     on(Forbidden, lambda e: forbidden(e.reason, e.detail))
     on(NotFound, lambda e: problem(404, "not-found", "Not found", detail=str(e)))
+    on(Erased, lambda _: erased())
     on(
         Refused,
         lambda e: problem(409, "refused", "Not now", reason=e.reason, detail=e.detail, **e.extra),

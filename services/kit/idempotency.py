@@ -19,7 +19,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic_core import to_json
 
 from services.kit.faults import Invalid
-from services.kit.http import problem
+from services.kit.http import erased, problem
 from services.kit.identity.principal import caller, check_own
 from services.kit.sealing import Sealer
 from services.kit.unit import QUERIES, Entities, Unit
@@ -141,7 +141,7 @@ def replay(asked: Asked, row: Mapping[str, Any] | None, sealer: Sealer) -> Respo
     else:
         plaintext = None if blob is None else sealer.open(subject, blob, asked.bound_to)
     if plaintext is None:
-        return problem(410, "erased", "The subject of this answer was erased")
+        return erased()
     stored = json.loads(plaintext)
     return JSONResponse(stored["body"], row["status"], stored["headers"])
 

@@ -20,6 +20,7 @@ from services.kit.bus import Bus
 from services.kit.clinic import Clinic
 from services.kit.consumer import Consumer
 from services.kit.db import UNREACHABLE
+from services.kit.erasure.watch import ErasureWatch
 from services.kit.listener import Listener
 from services.kit.loop import BackgroundLoop
 from services.kit.outlet import KafkaOutlet
@@ -58,6 +59,8 @@ class Machinery:
         self.bus = Bus(settings, blueprint.name, topics, consumer.handle, known)
         self.clinic = Clinic(entities, reader, parts.logic, parts.foreign)
         self.loops.append(BackgroundLoop("broker", BrokerWatch(self._outlet, self.bus).step))
+        watch = ErasureWatch(entities, reader, parts.forget)
+        self.loops.append(BackgroundLoop("erasures", watch.step))
         self._add_patience(settings, entities, reader)
         self._add_timers(blueprint, settings, entities)
         self._listener = Listener(settings.database_dsn, self._channels)

@@ -24,7 +24,7 @@ _TITLES: Final[Mapping[int, tuple[str, str]]] = {
     404: ("It is not there, or not yours", "not-found"),
     408: ("The request did not arrive in time", "timeout"),
     409: ("Not now: `reason` says why", "refused"),
-    410: ("Whom the stored answer was about was erased", "erased"),
+    410: ("Whom this is about was erased", "erased"),
     413: ("The body is too large", "too-large"),
     415: ("This kind of file is not taken: `found` says what it is", "unsupported-type"),
     422: ("The request is not valid: `errors` says where", "invalid"),
@@ -117,7 +117,7 @@ def _statuses(method: str, path: str, waits: bool) -> Iterator[int]:
         yield 404
     if method != "GET":
         yield from _WITH_BODY
-    if method == "POST":
+    if method == "POST" or "{case_id}" in path:
         yield 410
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.kit.entities import Entity, Position
-from services.kit.sealing import Sealer
+from services.kit.sealing import BLANK, Sealer
 
 _COLUMNS = (("s1", "h1", "g1"), ("s2", "h2", "g2"))
 _OUT_COLUMNS = (("o1", "p1"), ("o2", "p2"))
@@ -77,10 +77,11 @@ def _trails(positions: Mapping[str, Position], topics: Sequence[str]) -> tuple[b
 
 def _sealed_state(entity: Entity, sealer: Sealer) -> bytes | None:
     if entity.state is None:
-        return None
+        return BLANK if entity.erased else None
     if entity.subject is None:
         raise ValueError("a state document needs a data subject")
-    return sealer.seal(entity.subject, entity.state, entity.id.bytes)
+    blob = sealer.seal(entity.subject, entity.state, entity.id.bytes)
+    return BLANK if blob is None else blob
 
 
 def columns(rows: Sequence[tuple[Any, ...]], width: int = 0) -> list[list[Any]]:

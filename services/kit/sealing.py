@@ -3,6 +3,7 @@
 Owns the keys' table, the blob's format and blind indexes. A key is committed before its first
 use, wrapped by the master key; an erased subject leaves a tombstone, after which what was sealed
 is absent, never an error. Never logs a key, a plaintext or a subject's name.
+Who asks for an erasure, and what else it takes, is in `erasure`.
 
 Blob: one version byte, 12 bytes of nonce, ciphertext with its tag. The associated data binds it
 to the row or event it belongs to, so that a blob copied elsewhere does not open.
@@ -25,6 +26,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from services.kit.db import Database
 
+BLANK: Final = b""
+"""Stands where something was sealed whose subject was erased: there was something, no more."""
 _VERSION: Final = b"\x01"
 _CACHE_S: Final = 300.0
 _CACHE_SIZE: Final = 50_000
@@ -61,7 +64,7 @@ class Sealer:
     ) -> None:
         if len(master_key) != 32:
             raise ValueError("the master key must be base64 of exactly 32 bytes")
-        self._keys = keys
+        self.keys = keys
         self._service = service
         self._random_bytes = random_bytes
         self._master = AESGCM(_derive(master_key, b"recourse wrap"))
@@ -75,11 +78,11 @@ class Sealer:
         wanted = sorted(subject for subject in set(subjects) if not self._is_fresh(subject))
         if wanted and create:
             wrapped = [self._wrap(subject, self._random_bytes(32)) for subject in wanted]
-            self._keep(await self._keys.fetch(_MAKE, wanted, self._service, wrapped))
+            self._keep(await self.keys.fetch(_MAKE, wanted, self._service, wrapped))
             # One that somebody else made at the same time is seen by the next statement only.
             wanted = [subject for subject in wanted if not self._is_fresh(subject)]
         if wanted:
-            self._keep(await self._keys.fetch(_LOAD, wanted, self._service))
+            self._keep(await self.keys.fetch(_LOAD, wanted, self._service))
 
     def _make_room(self) -> None:
         """Forget the half that was not asked for lately; never a key that is about to be used."""
@@ -108,7 +111,7 @@ class Sealer:
 
     def open(self, subject: UUID, blob: bytes, bound_to: bytes) -> bytes | None:
         """The plaintext, or None where the subject was erased. Raises `UnsealError`."""
-        if subject not in self._cache:
+        if blob == BLANK or subject not in self._cache:
             return None  # no key was ever made, or its table was lost: absent, never poison
         key = self._key(subject)
         return None if key is None else _open(key, blob, bound_to)
@@ -145,13 +148,24 @@ class Sealer:
 
     async def any_subject(self) -> UUID | None:
         """Some subject that has a key; None if none has. Loading it shows whether it opens."""
-        row = await self._keys.fetchrow(_ANY)
+        row = await self.keys.fetchrow(_ANY)
         return row["subject"] if row else None
 
     async def erase(self, subject: UUID) -> bool:
         """Destroy a subject's key for good; False if there was none."""
         self._cache.pop(subject, None)
-        return (await self._keys.execute(_ERASE, subject)) == "UPDATE 1"
+        return (await self.keys.execute(_ERASE, subject)) == "UPDATE 1"
+
+    def forget(self, subjects: Iterable[UUID]) -> None:
+        """These were erased, here or elsewhere: their keys are not used any more."""
+        for subject in subjects:
+            if subject in self._cache:
+                self._cache[subject] = (None, monotonic())
+
+    def is_erased(self, subject: UUID) -> bool:
+        """Whether the subject is known to be erased; looked up by `load`."""
+        found = self._cache.get(subject)
+        return found is not None and found[0] is None
 
     def _key(self, subject: UUID) -> AESGCM | None:
         return self._cache[subject][0]

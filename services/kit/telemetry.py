@@ -7,6 +7,9 @@ Owns names and labels. No label and no log field ever carries personal data: ids
 | recourse_consumed_total{outcome} | records by what became of them |
 | recourse_dead_letters_written_total{reason} | dead letters written |
 | recourse_forks_total | streams that do not fit what was applied before |
+| recourse_erased_subjects_total | data subjects of whom this service has let go |
+| recourse_erased_arrivals_total | messages about an erased subject that came later, and were let go |
+| recourse_erased_again_total | keys that a restored backup had brought back, destroyed again |
 | recourse_retries_total{reason} | transactions tried again |
 | recourse_group_requests | histogram: POSTs that were taken together, in one transaction where none is held up |
 | recourse_group_wait_seconds | histogram: seconds from a POST's arrival to the start of its group |
@@ -36,6 +39,9 @@ from services.kit.folding import Folding
 CONSUMED = Counter("recourse_consumed", "Records by what became of them", ["outcome"])
 DEAD_LETTERS = Counter("recourse_dead_letters_written", "Dead letters written", ["reason"])
 FORKS = Counter("recourse_forks", "Streams that do not fit what was applied before")
+ERASED = Counter("recourse_erased_subjects", "Data subjects of whom this service has let go")
+ERASED_ARRIVALS = Counter("recourse_erased_arrivals", "Messages about an erased subject, let go")
+ERASED_AGAIN = Counter("recourse_erased_again", "Keys from a restored backup, destroyed again")
 RETRIES = Counter("recourse_retries", "Transactions tried again", ["reason"])
 GROUP_REQUESTS = Histogram(
     "recourse_group_requests",

@@ -23,6 +23,7 @@ from services.notifier.channels.email import EmailChannel, SmtpSettings
 from services.notifier.channels.outgoing import Channel
 from services.notifier.channels.webhook import WebhookChannel
 from services.notifier.courier import Courier, Pace
+from services.notifier.forgetting import forget
 from services.notifier.freeze import Freezer
 from services.notifier.handlers import COURIER_CHANNEL, INBOX_CHANNEL, NotifierLogic
 from services.notifier.inbox import Bell, Inbox
@@ -84,6 +85,7 @@ async def build(entities: Entities, settings: NotifierSettings) -> Parts:
         logic=logic,
         loops=[loop, BackgroundLoop("policies", learn_policies)],
         busy=courier.busy,
+        forget=forget,
         channels={
             f"{NAME}_{COURIER_CHANNEL}": loop.wake.set,
             f"{NAME}_{INBOX_CHANNEL}": bell.ring,

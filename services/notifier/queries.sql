@@ -116,3 +116,17 @@ ON CONFLICT (digest) DO NOTHING
 -- name: policies
 -- Every policy ever used.
 SELECT digest, content FROM policy
+
+-- name: forget_planned
+-- What was not sent yet about cases whose customer was erased; what is being sent is the courier's.
+UPDATE delivery SET status = 'failed', reason = $2, next_attempt_at = NULL
+WHERE case_id = ANY($1::uuid[]) AND status = 'planned'
+RETURNING id, key, case_id, event_id, recipient, channel, template, status, attempts, reason
+
+-- name: forget_bodies
+-- The frozen messages of these cases: that there was one is all that is left.
+UPDATE delivery SET body = '' WHERE case_id = ANY($1::uuid[]) AND body <> ''
+
+-- name: forget_recipient
+-- How they wanted to be told.
+DELETE FROM recipient WHERE recipient = $1

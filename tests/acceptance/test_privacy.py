@@ -11,9 +11,10 @@ import httpx
 import pytest
 
 from tests.support.desk import Desk, Json, report_of
-from tests.support.leaks import Search, in_files, in_tables, on_topics
+from tests.support.leaks import Search
+from tests.support.places import everywhere
 from tests.support.stack import RunningStack
-from tests.support.topics import backend, everything_on_topics, send_report
+from tests.support.topics import backend, send_report
 
 pytestmark = pytest.mark.system
 
@@ -108,7 +109,7 @@ async def test_nothing_personal_is_seen_in_clear(stack: RunningStack, desk: Desk
     shown = await desk.get(f"/v1/cases/{case_id}")
     assert secret("customer's name") in json.dumps(shown, ensure_ascii=False), "readers do see it"
 
-    places = await _places(stack)
+    places = await everywhere(stack)
     # What is not personal is found in each kind of place, so the search did look there.
     control = Search({"category": "funds_not_received"})
     assert all(control.found(each) for each in places.values())
@@ -116,17 +117,6 @@ async def test_nothing_personal_is_seen_in_clear(stack: RunningStack, desk: Desk
     leaks = [leak for each in places.values() for leak in search.found(each)]
     leaks += search.found(await _metrics(stack))
     assert leaks == [], "\n".join(["personal data in clear:", *leaks])
-
-
-async def _places(stack: RunningStack) -> dict[str, list[tuple[str, bytes]]]:
-    records = await everything_on_topics(stack)
-    # What people were sent is theirs; Apache Kafka keeps the clear topic `reports` on disk.
-    outside = [stack.state / "mail.jsonl", stack.state / "kafka-apache"]
-    return {
-        "topics": list(on_topics(records, without=f"{stack.prefix}reports")),
-        "tables": await in_tables(stack.postgres),
-        "files": list(in_files(stack.state, outside)),
-    }
 
 
 async def _people_talk(desk: Desk, case_id: str) -> None:

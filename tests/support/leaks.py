@@ -1,12 +1,14 @@
 """Looks for planted personal data wherever it must not be, in every form it may hide in.
 
-Owns the forms (UTF-8, JSON escapes, base64 at any offset, hexadecimal, percent) and the places.
+Owns the forms (UTF-8, JSON escapes, base64 at any offset, hexadecimal, percent) and the places, and
+what lies in them packed by gzip or zlib.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -61,6 +63,26 @@ class Search:
                 if needle in content
             }
         )
+
+
+_PACKED = (b"\x1f\x8b\x08", b"\x78\x9c", b"\x78\xda")
+_EITHER = 32 + zlib.MAX_WBITS
+_LONGEST = 1 << 20
+
+
+def unpacked(places: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+    """What begins in a place like a gzip or zlib stream and can be read, as far as it can."""
+    for place, content in places:
+        for magic in _PACKED:
+            at = content.find(magic)
+            while at >= 0:
+                try:
+                    opened = zlib.decompressobj(_EITHER).decompress(content[at:], _LONGEST)
+                except zlib.error:
+                    opened = b""
+                if len(opened) >= 8:
+                    yield f"{place}, packed at {at}", opened
+                at = content.find(magic, at + 1)
 
 
 def on_topics(records: Iterable[Any], without: str) -> Iterator[tuple[str, bytes]]:

@@ -28,6 +28,7 @@ PEOPLE: Final = {
 OBJECTS: Final = ("own", "foreign", "absent")
 ABSENT: Final = str(uuid.UUID(int=404))
 _SAID = {"text": "We are at it.", "channel": "chat"}
+_SPARE: Final = ("cust-spare-1", "cust-spare-2")
 _PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 
 
@@ -42,6 +43,7 @@ class Objects:
     digest: str
     calendar: str
     evidence: str
+    erasure: str
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,21 @@ async def populate(town: Town) -> Objects:
         policies.json()["items"][0]["digest"],
         calendars.json()["items"][0]["digest"],
         sent.json()["sha256"],
+        await _asked_to_erase(town),
     )
+
+
+async def _asked_to_erase(town: Town) -> str:
+    """An erasure that another person asked for, of somebody who has a key and no case."""
+    sealer = town.houses["intake"].entities.sealer
+    spare = [sealer.subject_of("customer", person) for person in _SPARE]
+    await sealer.load(spare, create=True)
+    by = {"role": "ops", "id": "ops-9"}
+    body = {"customer": _SPARE[0], "reason": "customer_request", "by": by}
+    headers = town.as_("ops", "ops-9")
+    asked = await town.clients["intake"].post("/v1/erasures", json=body, headers=headers)
+    assert asked.status_code == 201, asked.text
+    return str(asked.json()["id"])
 
 
 async def _messages(town: Town, cases: Mapping[str, str]) -> dict[str, str]:
@@ -152,6 +168,7 @@ def _filled(path: str, whose: str, objects: Objects) -> str:
         "recipient_id": objects.people[whose],
         "delivery_id": objects.messages[whose],
         "incident_id": objects.incident,
+        "erasure_id": objects.erasure,
         "digest": objects.digest,
         "sha256": objects.evidence,
         "group": "frontline",
@@ -168,6 +185,8 @@ def _body(name: str, role: str, by: Mapping[str, str]) -> dict[str, Any]:
     """The body that a role sends; what has no body has none here."""
     known: dict[str, Any] = {
         "POST /v1/cases/{case_id}/contacts": {"channel": "chat", "summary": "again"},
+        "POST /v1/erasures": {"customer": _SPARE[1], "reason": "customer_request", "by": by},
+        "POST /v1/erasures/{erasure_id}/confirm": {"by": by},
         "POST /v1/imports": _imported(),
         "POST /v1/incidents": {"title": "Another", "by": by},
         "POST /v1/incidents/{incident_id}/updates": {"text": "Soon.", "by": by},

@@ -18,8 +18,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from schemas.actions import ActionAnswer
-from schemas.case import CaseEvent, PackPin
+from schemas.case import CaseClosed, CaseEvent, PackPin
 from schemas.report import Actor
+from schemas.vocabulary import Role, Status
 from services.escalation.core.assigning import Order
 from services.escalation.core.commands import Command, RequestAction
 from services.escalation.core.roster import remembered_as
@@ -113,6 +114,20 @@ def of_event(
         recorded_at=recorded_at,
         now=now,
         data=data,
+    )
+
+
+def of_erasure(trigger: UUID, now: datetime, episode: int) -> Entry:
+    """The entry of a case whose customer was erased: it was closed, as histories are played."""
+    closed = CaseClosed(status=Status.CLOSED, episode=episode, by_role=Role.OPS)
+    return Entry(
+        kind=TriggerKind.EVENT,
+        trigger=trigger,
+        name=closed.type_name(),
+        recorded_at=now,
+        now=now,
+        data=closed.split()[0],
+        reason=Outcome.APPLIED,
     )
 
 

@@ -86,3 +86,8 @@ def not_in_this_status(move: Move, case: Case) -> Refused:
         f"{move} is not possible while the case is {case.status}",
         statuses=legal_statuses(move),
     )
+
+
+def erased() -> Refused:
+    """The customer was erased: of them no case is opened, and theirs hear nothing any more."""
+    return Refused(Refusal.ERASED, "the customer of this case was erased")

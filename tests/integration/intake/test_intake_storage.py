@@ -162,7 +162,7 @@ async def test_an_erased_customer_leaves_no_readable_case(intake: Intake) -> Non
     case_id = answer.json()["id"]
     subject = intake.entities.sealer.subject_of("customer", "cust-1001")
     assert await intake.entities.sealer.erase(subject)
-    assert (await intake.client.get(f"/v1/cases/{case_id}")).status_code == 404
+    assert (await intake.client.get(f"/v1/cases/{case_id}")).status_code == 410
     again = await intake.post("", report_body())
     assert (again.status_code, again.json()["reason"]) == (409, "erased")
     assert await intake.event_names() == ["case.opened"]
