@@ -44,11 +44,17 @@ def call(method: str, url: str) -> Any:
 
 
 def credential() -> dict[str, str]:
-    """The token or key of whoever runs the command, where identity is on."""
+    """The token or key of whoever runs the command, where identity is on, and what for."""
     from services.kit.settings import CallerSettings, read_settings
 
-    token = read_settings(CallerSettings).token
-    return {} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"}
+    caller = read_settings(CallerSettings)
+    token = None if caller.token is None else f"Bearer {caller.token.get_secret_value()}"
+    said = {
+        "Authorization": token,
+        "Recourse-Purpose": caller.purpose,
+        "Recourse-Actor": caller.actor,
+    }
+    return {name: text for name, text in said.items() if text}
 
 
 def every(url: str) -> list[dict[str, Any]]:

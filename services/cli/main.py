@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from services.cli import (
+    auditing,
     calendars,
     demo,
     installation,
@@ -132,6 +133,7 @@ policies.policy.command("migrate")(migrating.migrate)
 app.add_typer(policies.policy, name="policy")
 app.command("import")(operators.import_cases)
 app.command()(operators.republish)
+app.command()(auditing.audit)
 app.command()(installation.migrate)
 app.command()(installation.doctor)
 app.add_typer(keys.keys, name="keys")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from schemas.privacy import Shown, showing
 from services.intake.core.lifecycle import CommandName
+from services.kit.audit.lookup import audit_access
 from services.kit.identity.access import (
     BACKEND,
     CUSTOMER,
@@ -18,6 +20,9 @@ from services.kit.identity.things import OwnCase, OwnList, OwnReport
 
 _CASE: Final = OwnCase()
 _REPORTERS: Final = STAFF | BACKEND
+_SUMMARY: Final = showing(Shown.CASE, Shown.FACTS)
+_WHOLE: Final = showing(Shown.CASE, Shown.PERSON, Shown.WORDS, Shown.FACTS, Shown.STAFF)
+_LINES: Final = showing(Shown.CASE)
 BY_CUSTOMER: Final = frozenset(
     {
         CommandName.PROVIDE,
@@ -31,23 +36,34 @@ BY_CUSTOMER: Final = frozenset(
 
 ACCESS: Final = Access(
     {
-        "POST /v1/cases": Rule(_REPORTERS, CUSTOMER, OwnReport()),
-        "GET /v1/cases": Rule(STAFF, CUSTOMER, OwnList("customer")),
-        "GET /v1/cases/{case_id}": Rule(STAFF, CUSTOMER, _CASE),
+        "POST /v1/cases": Rule(_REPORTERS, CUSTOMER, OwnReport(), shows=_SUMMARY, shows_new=False),
+        "GET /v1/cases": Rule(STAFF, CUSTOMER, OwnList("customer"), shows=_LINES),
+        "GET /v1/cases/{case_id}": Rule(STAFF, CUSTOMER, _CASE, shows=_WHOLE),
         "POST /v1/cases/{case_id}/commands": Rule(
-            STAFF, CUSTOMER, _CASE, commands={Role.CUSTOMER: BY_CUSTOMER}, acts=True
+            STAFF,
+            CUSTOMER,
+            _CASE,
+            commands={Role.CUSTOMER: BY_CUSTOMER},
+            acts=True,
+            shows=_SUMMARY,
         ),
-        "POST /v1/cases/{case_id}/contacts": Rule(_REPORTERS, CUSTOMER, _CASE),
-        "POST /v1/cases/{case_id}/evidence": Rule(_REPORTERS, CUSTOMER, _CASE, bounded=False),
-        "GET /v1/cases/{case_id}/evidence/{sha256}": Rule(STAFF, CUSTOMER, _CASE),
-        "POST /v1/imports": Rule(BACKEND),
+        "POST /v1/cases/{case_id}/contacts": Rule(_REPORTERS, CUSTOMER, _CASE, shows=_SUMMARY),
+        "POST /v1/cases/{case_id}/evidence": Rule(
+            _REPORTERS, CUSTOMER, _CASE, bounded=False, shows=_SUMMARY
+        ),
+        "GET /v1/cases/{case_id}/evidence/{sha256}": Rule(
+            STAFF, CUSTOMER, _CASE, shows=showing(Shown.EVIDENCE)
+        ),
+        "POST /v1/imports": Rule(BACKEND, shows=_SUMMARY, shows_new=False),
         "POST /v1/incidents": Rule(SUPERVISOR, acts=True),
         "GET /v1/incidents": Rule(STAFF),
         "GET /v1/incidents/{incident_id}": Rule(STAFF),
-        "GET /v1/incidents/{incident_id}/cases": Rule(STAFF),
+        "GET /v1/incidents/{incident_id}/cases": Rule(STAFF, shows=_LINES),
         "POST /v1/incidents/{incident_id}/updates": Rule(SUPERVISOR, acts=True),
         "POST /v1/incidents/{incident_id}/close": Rule(SUPERVISOR, acts=True),
-        "PUT /v1/incidents/{incident_id}/cases/{case_id}": Rule(STAFF, acts=True),
-        "DELETE /v1/incidents/{incident_id}/cases/{case_id}": Rule(STAFF, acts=True),
+        "PUT /v1/incidents/{incident_id}/cases/{case_id}": Rule(STAFF, acts=True, shows=_SUMMARY),
+        "DELETE /v1/incidents/{incident_id}/cases/{case_id}": Rule(
+            STAFF, acts=True, shows=_SUMMARY
+        ),
     }
-)
+) | audit_access("intake")

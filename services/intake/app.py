@@ -21,6 +21,7 @@ from services.intake.settings import IntakeSettings
 from services.intake.telling import Teller
 from services.intake.working import Desk
 from services.kit import ids, runtime
+from services.kit.audit.lookup import build_audit_router
 from services.kit.blueprint import Blueprint, Parts
 from services.kit.loop import BackgroundLoop
 from services.kit.rows import Streams
@@ -51,7 +52,11 @@ async def build(entities: Entities, settings: IntakeSettings) -> Parts:
     teller = Teller(entities, desk, incidents)
     loop = BackgroundLoop("incidents", teller.step)
     return Parts(
-        routers=[router, _incidents(entities, desk, incidents, settings.body_max_bytes)],
+        routers=[
+            router,
+            _incidents(entities, desk, incidents, settings.body_max_bytes),
+            build_audit_router(NAME, entities),
+        ],
         access=ACCESS,
         foreign=ReportsConsumer(desk),
         loops=[loop],

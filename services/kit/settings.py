@@ -105,6 +105,8 @@ class CallerSettings(FileSettings):
     """Who a command of ours calls as."""
 
     token: SecretStr | None = Field(default=None, description="a token or an API key")
+    purpose: str | None = Field(default=None, description="what data is read for; audited")
+    actor: str | None = Field(default=None, description="who reads, where nobody is asked")
 
 
 class KeysSettings(FileSettings):

@@ -11,6 +11,7 @@ from schemas.topics import CASES, DELIVERIES, ESCALATIONS, STREAM_CONTROL, TOPIC
 from schemas.vocabulary import DeliveryChannel
 from schemas.wire import Wire
 from services.kit import ids
+from services.kit.audit.lookup import build_audit_router
 from services.kit.blueprint import Blueprint, Parts
 from services.kit.loop import BackgroundLoop
 from services.kit.rows import Streams
@@ -79,7 +80,10 @@ async def build(entities: Entities, settings: NotifierSettings) -> Parts:
     courier.on_attempt = loop.wake.set
     bell = Bell()
     return Parts(
-        routers=[api.router(entities, Recipients(entities), Inbox(entities, bell))],
+        routers=[
+            api.router(entities, Recipients(entities), Inbox(entities, bell)),
+            build_audit_router(NAME, entities),
+        ],
         access=ACCESS,
         logic=logic,
         loops=[loop, BackgroundLoop("policies", learn_policies)],
