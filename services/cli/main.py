@@ -14,6 +14,7 @@ from services.cli import (
     auditing,
     calendars,
     demo,
+    exporting,
     installation,
     keys,
     migrating,
@@ -134,6 +135,7 @@ app.add_typer(policies.policy, name="policy")
 app.command("import")(operators.import_cases)
 app.command()(operators.republish)
 app.command()(auditing.audit)
+app.command()(exporting.export)
 app.command()(installation.migrate)
 app.command()(installation.doctor)
 app.add_typer(keys.keys, name="keys")

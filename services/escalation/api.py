@@ -16,6 +16,7 @@ from schemas.pack_clocks import Name
 from schemas.report import Identifier
 from services.escalation.core.commands import Command, Digest
 from services.escalation.core.policy import Policy
+from services.escalation.export_api import export_router
 from services.escalation.histories import histories
 from services.escalation.ladders import Ladders
 from services.escalation.policy_api import build_policy_router
@@ -46,6 +47,7 @@ def build_routers(
         *build_roster_routers(entities, staff),
         build_policy_router(entities, book),
         build_audit_router("escalation", entities),
+        export_router(entities, book),
     ]
 
 

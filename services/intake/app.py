@@ -11,6 +11,7 @@ from schemas.wire import Wire
 from services.intake import store
 from services.intake.access import ACCESS
 from services.intake.api import build_router
+from services.intake.export_api import export_router
 from services.intake.handlers import Handlers, ReportsConsumer
 from services.intake.incident_api import incident_router
 from services.intake.incident_reads import IncidentShelf
@@ -56,6 +57,7 @@ async def build(entities: Entities, settings: IntakeSettings) -> Parts:
             router,
             _incidents(entities, desk, incidents, settings.body_max_bytes),
             build_audit_router(NAME, entities),
+            export_router(entities, shelf),
         ],
         access=ACCESS,
         foreign=ReportsConsumer(desk),

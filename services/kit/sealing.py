@@ -38,6 +38,7 @@ _MAKE = f"""WITH made AS (INSERT INTO subject_key (subject, wrapped)
     RETURNING subject, wrapped), {_USE}
 SELECT subject, wrapped FROM made UNION ALL {_FOUND}"""  # noqa: S608 (constants)
 _ANY = "SELECT subject FROM subject_key WHERE wrapped IS NOT NULL LIMIT 1"
+_STANDING = "SELECT wrapped IS NULL AS erased FROM subject_key WHERE subject = $1"
 _ERASE = """UPDATE subject_key SET wrapped = NULL, erased_at = clock_timestamp()
 WHERE subject = $1 AND wrapped IS NOT NULL"""
 
@@ -147,6 +148,11 @@ class Sealer:
         """Some subject that has a key; None if none has. Loading it shows whether it opens."""
         row = await self._keys.fetchrow(_ANY)
         return row["subject"] if row else None
+
+    async def was_erased(self, subject: UUID) -> bool | None:
+        """Whether a subject's key was destroyed; None if there was never one."""
+        row = await self._keys.fetchrow(_STANDING, subject)
+        return row["erased"] if row else None
 
     async def erase(self, subject: UUID) -> bool:
         """Destroy a subject's key for good; False if there was none."""

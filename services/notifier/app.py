@@ -24,6 +24,7 @@ from services.notifier.channels.email import EmailChannel, SmtpSettings
 from services.notifier.channels.outgoing import Channel
 from services.notifier.channels.webhook import WebhookChannel
 from services.notifier.courier import Courier, Pace
+from services.notifier.export_api import export_router
 from services.notifier.freeze import Freezer
 from services.notifier.handlers import COURIER_CHANNEL, INBOX_CHANNEL, NotifierLogic
 from services.notifier.inbox import Bell, Inbox
@@ -83,6 +84,7 @@ async def build(entities: Entities, settings: NotifierSettings) -> Parts:
         routers=[
             api.router(entities, Recipients(entities), Inbox(entities, bell)),
             build_audit_router(NAME, entities),
+            export_router(entities),
         ],
         access=ACCESS,
         logic=logic,

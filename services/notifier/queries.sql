@@ -116,3 +116,8 @@ ON CONFLICT (digest) DO NOTHING
 -- name: policies
 -- Every policy ever used.
 SELECT digest, content FROM policy
+
+-- name: to_subject
+-- The messages about a case to its own customer, in the order of their planning.
+SELECT id, subject, template, channel, status, reason, planned_at, sent_at, body FROM delivery
+WHERE case_id = $1 AND recipient = $2 ORDER BY pos

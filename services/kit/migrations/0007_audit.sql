@@ -18,7 +18,7 @@ CREATE TABLE audit (
 CREATE INDEX audit_subject ON audit (subject, pos) WHERE subject IS NOT NULL;
 CREATE INDEX audit_case ON audit (case_id, pos) WHERE case_id IS NOT NULL;
 CREATE INDEX audit_actor ON audit (actor, pos);
-CREATE INDEX audit_at ON audit USING brin (at) WITH (autosummarize = on);
+CREATE INDEX audit_at ON audit (at);
 
 -- Nothing is changed here, and nothing taken out before it is 90 days old: whoever has the service's
 -- role would have to take these away first, which is seen.

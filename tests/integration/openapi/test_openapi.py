@@ -26,7 +26,10 @@ _STREAMS = ("GET /v1/recipients/{recipient_id}/inbox",)
 # These answer where a pack runs in the shadow, or a second one is there to migrate to; escalation's
 # own tests look at them.
 _ELSEWHERE = ("GET /v1/policies/shadow", "GET /v1/ladders/{case_id}/migration")
-_FILES = ("GET /v1/cases/{case_id}/evidence/{sha256}",)
+_FILES = (
+    "GET /v1/cases/{case_id}/evidence/{sha256}",
+    "GET /v1/exports/intake/{case_id}/evidence/{sha256}",
+)
 
 
 @pytest.fixture
