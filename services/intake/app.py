@@ -18,6 +18,7 @@ from services.intake.incident_reads import IncidentShelf
 from services.intake.incident_store import IncidentStore
 from services.intake.incidents import TELLING_CHANNEL, Incidents
 from services.intake.reads import Shelf
+from services.intake.retaining import retained
 from services.intake.settings import IntakeSettings
 from services.intake.telling import Teller
 from services.intake.working import Desk
@@ -63,6 +64,7 @@ async def build(entities: Entities, settings: IntakeSettings) -> Parts:
         foreign=ReportsConsumer(desk),
         loops=[loop],
         busy=teller.busy,
+        retention=[retained(entities.db, settings.retention_evidence_d)],
         channels={f"{NAME}_{TELLING_CHANNEL}": loop.wake.set},
     )
 

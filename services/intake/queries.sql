@@ -163,3 +163,21 @@ SELECT c.case_id, c.linked_at, c.told, l.status, l.category, l.severity, l.opene
 FROM incident_case c JOIN case_line l USING (case_id)
 WHERE c.incident_id = $1 AND c.case_id > $2 AND c.left_at IS NULL
 ORDER BY c.case_id LIMIT $3
+
+-- name: cases_with_old_files
+-- Cases that were over before an instant and have files, locked; who holds one is left in peace.
+SELECT e.id FROM case_line l JOIN entity e ON e.id = l.case_id
+WHERE l.status IN ('closed', 'withdrawn', 'merged') AND e.last_at < $1
+    AND EXISTS (SELECT FROM evidence_blob b WHERE b.case_id = e.id)
+ORDER BY e.id LIMIT $2 FOR UPDATE OF e SKIP LOCKED
+
+-- name: count_old_files
+-- How many such cases there are, and since when the oldest has been over.
+SELECT count(*) AS due, min(last_at) AS oldest FROM (SELECT e.last_at
+    FROM case_line l JOIN entity e ON e.id = l.case_id
+    WHERE l.status IN ('closed', 'withdrawn', 'merged') AND e.last_at < $1
+        AND EXISTS (SELECT FROM evidence_blob b WHERE b.case_id = e.id) LIMIT $2) AS due
+
+-- name: drop_files
+-- The files of cases, whose time is over.
+DELETE FROM evidence_blob WHERE case_id = ANY($1::uuid[])

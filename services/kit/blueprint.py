@@ -17,6 +17,7 @@ from services.kit.foreign import ForeignLogic
 from services.kit.identity.access import Access
 from services.kit.loop import BackgroundLoop
 from services.kit.quiet import Extra
+from services.kit.retention.classes import DataClass
 from services.kit.rows import Streams
 from services.kit.settings import Settings
 from services.kit.unit import Entities
@@ -33,6 +34,7 @@ class Parts:
 
     `access` says who may use each route; one that it does not name is nobody's.
     `busy` adds to the quiet report: what is in flight, and counters that move with work done.
+    `retention` are the classes of data that it keeps beside those of every service.
     `channels` are notifications that wake the service's own loops; `closing` runs at the end.
     """
 
@@ -42,6 +44,7 @@ class Parts:
     foreign: ForeignLogic | None = None
     loops: Sequence[BackgroundLoop] = ()
     busy: Extra = _nothing_more
+    retention: Sequence[DataClass] = ()
     channels: Mapping[str, Callable[[], None]] = field(default_factory=dict)
     closing: Sequence[Callable[[], Awaitable[None]]] = ()
 

@@ -26,6 +26,8 @@ from services.kit.outlet import KafkaOutlet
 from services.kit.patience import Patience
 from services.kit.rebalancing import known_by
 from services.kit.relay import Relay
+from services.kit.retention.chore import Retention
+from services.kit.retention.classes import kit_classes
 from services.kit.settings import Settings
 from services.kit.sorting import Reader
 from services.kit.timers import Timers
@@ -58,6 +60,9 @@ class Machinery:
         self.bus = Bus(settings, blueprint.name, topics, consumer.handle, known)
         self.clinic = Clinic(entities, reader, parts.logic, parts.foreign)
         self.loops.append(BackgroundLoop("broker", BrokerWatch(self._outlet, self.bus).step))
+        classes = (*kit_classes(entities.db, settings), *parts.retention)
+        self.retention = Retention(entities, classes)
+        self.loops.append(BackgroundLoop("retention", self.retention.step))
         self._add_patience(settings, entities, reader)
         self._add_timers(blueprint, settings, entities)
         self._listener = Listener(settings.database_dsn, self._channels)

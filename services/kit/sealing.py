@@ -109,7 +109,7 @@ class Sealer:
 
     def open(self, subject: UUID, blob: bytes, bound_to: bytes) -> bytes | None:
         """The plaintext, or None where the subject was erased. Raises `UnsealError`."""
-        if subject not in self._cache:
+        if not blob or subject not in self._cache:
             return None  # no key was ever made, or its table was lost: absent, never poison
         key = self._key(subject)
         return None if key is None else _open(key, blob, bound_to)

@@ -30,6 +30,7 @@ from services.notifier.handlers import COURIER_CHANNEL, INBOX_CHANNEL, NotifierL
 from services.notifier.inbox import Bell, Inbox
 from services.notifier.recipients import Recipients
 from services.notifier.render import Renderer
+from services.notifier.retaining import retained
 from services.notifier.settings import NotifierSettings
 from services.notifier.store import keep_policies, read_policies
 from services.packs import load_packs
@@ -90,6 +91,7 @@ async def build(entities: Entities, settings: NotifierSettings) -> Parts:
         logic=logic,
         loops=[loop, BackgroundLoop("policies", learn_policies)],
         busy=courier.busy,
+        retention=[retained(entities, settings.retention_texts_d)],
         channels={
             f"{NAME}_{COURIER_CHANNEL}": loop.wake.set,
             f"{NAME}_{INBOX_CHANNEL}": bell.ring,

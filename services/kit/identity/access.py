@@ -150,6 +150,7 @@ OPERATIONS: Final = Access(
         "POST /internal/dead-letters/{hash}/requeue": Rule(OPS),
         "POST /internal/dead-letters/{hash}/skip": Rule(OPS),
         "GET /internal/parked": Rule(OPS),
+        "GET /internal/retention": Rule(OPS),
         "POST /internal/republish/{topic}": Rule(OPS),
     }
 )
