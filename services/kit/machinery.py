@@ -60,7 +60,7 @@ class Machinery:
         self.bus = Bus(settings, blueprint.name, topics, consumer.handle, known)
         self.clinic = Clinic(entities, reader, parts.logic, parts.foreign)
         self.loops.append(BackgroundLoop("broker", BrokerWatch(self._outlet, self.bus).step))
-        classes = (*kit_classes(entities.db, settings), *parts.retention)
+        classes = (*kit_classes(entities.db, entities.sealer, settings), *parts.retention)
         self.retention = Retention(entities, classes)
         self.loops.append(BackgroundLoop("retention", self.retention.step))
         self._add_patience(settings, entities, reader)

@@ -155,6 +155,9 @@ class Settings(KafkaSettings, IdentitySettings, KeysSettings):
     retention_audit_d: int = Field(
         default=1096, ge=0, description="days that a reading is kept, at least 90; 0: ever"
     )
+    retention_key_uses_d: int = Field(
+        default=365, ge=0, description="days that it is kept who fetched whose key; 0: ever"
+    )
     simulated_clock: bool = Field(
         default=False, description="wait for the local stack to set the simulated clock"
     )

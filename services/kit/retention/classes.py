@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from services.kit.db import Database
+from services.kit.sealing import Sealer
 from services.kit.settings import Settings
 from services.kit.sql import Queries
 
@@ -73,7 +74,7 @@ def by_statement(db: Database, prune: str, due: str) -> tuple[Prunes, Counts]:
     return pruned, counted
 
 
-def kit_classes(db: Database, settings: Settings) -> Sequence[DataClass]:
+def kit_classes(db: Database, sealer: Sealer, settings: Settings) -> Sequence[DataClass]:
     """What every service has."""
 
     def of(name: str, days: int, about: str) -> DataClass:
@@ -90,9 +91,23 @@ def kit_classes(db: Database, settings: Settings) -> Sequence[DataClass]:
         ),
         of("parked", settings.retention_parked_d, "records of cases whose beginning never came"),
         of("audit", settings.retention_audit_d, "who was shown whose data"),
+        _key_uses(sealer, settings.retention_key_uses_d),
         DataClass("entities", "state of cases: erase the subject (ADR 5)", None),
         DataClass(
             "log", "log and journal, whole: resends and explanations need them (ADR 5)", None
         ),
         DataClass("keys", "keys of subjects, and tombstones: erase the subject", None),
     )
+
+
+def _key_uses(sealer: Sealer, days: int) -> DataClass:
+    async def prune(before: datetime, most: int) -> Pruned:
+        number = await sealer.forget_uses(before, most)
+        return Pruned(number, number >= most)
+
+    async def count(before: datetime, most: int) -> Due:
+        row = await sealer.old_uses(before, most)
+        return Due(row["due"], row["oldest"])
+
+    about = "which keys this service has fetched, by the hour"
+    return DataClass("key_uses", about, days or None, prune, count)

@@ -31,7 +31,7 @@ def settings(**changes: Any) -> Settings:
 
 
 def chore(found: Entities, more: Sequence[DataClass] = ()) -> Retention:
-    return Retention(found, (*kit_classes(found.db, settings()), *more))
+    return Retention(found, (*kit_classes(found.db, found.sealer, settings()), *more))
 
 
 async def _count(found: Entities, table: str, where: str = "true") -> int:
@@ -116,6 +116,28 @@ async def test_readings_go_after_their_years(dsns: dict[str, str]) -> None:
             )
         await chore(found).step()
         assert await _count(found, "audit") == 1
+
+
+async def test_old_notes_of_fetched_keys_go_and_only_ones_own(dsns: dict[str, str]) -> None:
+    keys = await asyncpg.connect(dsns["keys"])
+    async with kit.entities(dsns, kit.READER) as found:
+        await keys.execute(
+            "INSERT INTO key_use (subject, service, hour) SELECT gen_random_uuid(), service, hour"
+            " FROM unnest(ARRAY['escalation', 'intake']) AS service,"
+            " unnest(ARRAY[now(), now() - interval '366 days']) AS hour"
+        )
+        report = {line["kept"]: line["due"] for line in await chore(found).report()}
+        assert report["key_uses"] == 1
+        await chore(found).step()
+        left = await keys.fetch(
+            "SELECT service, hour < now() - interval '1 day' AS old FROM key_use"
+        )
+        assert sorted((row["service"], row["old"]) for row in left) == [
+            ("escalation", False),
+            ("intake", False),
+            ("intake", True),
+        ]
+    await keys.close()
 
 
 def test_periods_that_would_break_a_promise_are_refused() -> None:
