@@ -46,12 +46,33 @@ def call(method: str, url: str, body: Mapping[str, Any] | None = None) -> Any:
     return answer.json()
 
 
+def fetch(url: str) -> bytes | None:
+    """The bytes of a file; None where it is not kept any more."""
+    import httpx
+
+    try:
+        answer = httpx.get(url, timeout=300, trust_env=False, headers=credential())
+    except httpx.HTTPError as error:
+        fail(f"{url} does not answer: {error}", 2)
+    if answer.status_code in (404, 410):
+        return None
+    if answer.is_error:
+        fail(problem_text(answer))
+    return answer.content
+
+
 def credential() -> dict[str, str]:
-    """The token or key of whoever runs the command, where identity is on."""
+    """The token or key of whoever runs the command, where identity is on, and what for."""
     from services.kit.settings import CallerSettings, read_settings
 
-    token = read_settings(CallerSettings).token
-    return {} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"}
+    caller = read_settings(CallerSettings)
+    token = None if caller.token is None else f"Bearer {caller.token.get_secret_value()}"
+    said = {
+        "Authorization": token,
+        "Recourse-Purpose": caller.purpose,
+        "Recourse-Actor": caller.actor,
+    }
+    return {name: text for name, text in said.items() if text}
 
 
 def every(url: str) -> list[dict[str, Any]]:

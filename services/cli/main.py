@@ -11,9 +11,11 @@ from typing import Annotated
 import typer
 
 from services.cli import (
+    auditing,
     calendars,
     demo,
     erasing,
+    exporting,
     installation,
     keys,
     migrating,
@@ -134,6 +136,9 @@ app.add_typer(policies.policy, name="policy")
 app.command("import")(operators.import_cases)
 app.command()(erasing.erase)
 app.command()(operators.republish)
+app.command()(auditing.audit)
+app.command()(exporting.export)
+app.command()(operators.retention)
 app.command()(installation.migrate)
 app.command()(installation.doctor)
 app.add_typer(keys.keys, name="keys")

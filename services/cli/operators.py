@@ -75,6 +75,26 @@ def list_parked(
     print_rows(records, ("case_id", "topic", "sequence", "reason", "at"), as_json)
 
 
+def retention(
+    service: Annotated[
+        list[Service] | None, typer.Option(help="only of this one; repeatable")
+    ] = None,
+    url: Url = None,
+    state: State = DEFAULT_STATE,
+    as_json: AsJson = False,
+) -> None:
+    """Show each class of data: for how many days it is kept, and how much is to go now."""
+    lines = [
+        {"service": each.value, **line}
+        for each in service or list(Service)
+        for line in call("GET", f"{address(each, url, state)}/internal/retention")
+    ]
+    for line in [] if as_json else lines:
+        line["days"] = line["days"] or "kept"
+        line["due"] = f"{line['due']}{'+' if line['due_at_least'] else ''}"
+    print_rows(lines, ("service", "kept", "days", "due", "oldest", "about"), as_json)
+
+
 @case.command("show")
 def show_case(case_id: str, url: Url = None, state: State = DEFAULT_STATE) -> None:
     """Show a case and its ladder."""

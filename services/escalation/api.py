@@ -16,6 +16,7 @@ from schemas.pack_clocks import Name
 from schemas.report import Identifier
 from services.escalation.core.commands import Command, Digest
 from services.escalation.core.policy import Policy
+from services.escalation.export_api import export_router
 from services.escalation.histories import histories
 from services.escalation.ladders import Ladders
 from services.escalation.policy_api import build_policy_router
@@ -23,6 +24,8 @@ from services.escalation.roster_api import Cursor, Limit, build_roster_routers
 from services.escalation.shadow_report import shadow_report
 from services.escalation.staff import Staff
 from services.escalation.store import PolicyBook
+from services.kit.audit.lookup import build_audit_router
+from services.kit.audit.reading import shown
 from services.kit.idempotency import Answer, run_once
 from services.kit.unit import Entities, Unit
 from services.kit.waiting import wait_until
@@ -43,6 +46,8 @@ def build_routers(
         _queues(ladders),
         *build_roster_routers(entities, staff),
         build_policy_router(entities, book),
+        build_audit_router("escalation", entities),
+        export_router(entities, book),
     ]
 
 
@@ -55,9 +60,11 @@ def _ladders(entities: Entities, ladders: Ladders) -> APIRouter:
 
 def _add_ladder_reads(router: APIRouter, entities: Entities, ladders: Ladders) -> None:
     @router.get("/export")
-    async def export_histories(cursor: Cursor = None, limit: Limit = 200) -> dict[str, Any]:
+    async def export_histories(
+        request: Request, cursor: Cursor = None, limit: Limit = 200
+    ) -> dict[str, Any]:
         """What happened to every case, by case id: what `recourse policy simulate` plays again."""
-        return await histories(entities, cursor, limit)
+        return _lines(request, await histories(entities, cursor, limit))
 
     @router.get("/{case_id}")
     async def read_ladder(case_id: UUID, after: After = None) -> dict[str, Any]:
@@ -113,6 +120,7 @@ def _queues(ladders: Ladders) -> APIRouter:
 
     @router.get("/{group}")
     async def read_queue(
+        request: Request,
         group: Name,
         sort: Literal["next_due"] = "next_due",
         holder: Holder = None,
@@ -120,9 +128,14 @@ def _queues(ladders: Ladders) -> APIRouter:
         limit: Limit = 50,
     ) -> dict[str, Any]:
         """What a group holds, the next deadline first; what is paused comes last."""
-        return await ladders.queue(group, holder, cursor, limit)
+        return _lines(request, await ladders.queue(group, holder, cursor, limit))
 
     return router
+
+
+def _lines(request: Request, found: dict[str, Any]) -> dict[str, Any]:
+    shown(request, [UUID(line["case_id"]) for line in found["items"]])
+    return found
 
 
 def _shadow(entities: Entities, policy: Policy | None) -> APIRouter:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 from typing import Annotated, Any, TypeVar
+from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from schemas.event import Model
 from schemas.pack_clocks import Name
@@ -32,6 +33,7 @@ from services.escalation.core.supervision import (
 from services.escalation.staff import Staff
 from services.escalation.store import loads
 from services.escalation.supervision import workload_of
+from services.kit.audit.reading import shown
 from services.kit.faults import Invalid, NotFound
 from services.kit.http import decode_cursor, page
 from services.kit.unit import Entities
@@ -54,6 +56,7 @@ def build_roster_routers(entities: Entities, staff: Staff) -> list[APIRouter]:
 def _add_agent_lists(router: APIRouter, entities: Entities, staff: Staff) -> None:
     @router.get("/agents")
     async def list_agents(
+        request: Request,
         group: Name | None = None,
         absent: bool | None = None,
         language: Locale | None = None,
@@ -65,18 +68,23 @@ def _add_agent_lists(router: APIRouter, entities: Entities, staff: Staff) -> Non
         now = (await entities.now()).domain
         found = agents_where(roster, Wanted(group, absent, language), now)
         after = _last_seen(cursor)
-        return _page((each for each in found if each.staff_number > after), limit, "staff_number")
+        rest = (each for each in found if each.staff_number > after)
+        body = _page(rest, limit, "staff_number")
+        _shown(request, staff, [each["staff_number"] for each in body["items"]])
+        return body
 
 
 def _add_agents(router: APIRouter, entities: Entities, staff: Staff) -> None:
     @router.get("/agents/{staff_number}")
-    async def read_agent(staff_number: Identifier) -> Agent:
+    async def read_agent(request: Request, staff_number: Identifier) -> Agent:
         """One agent."""
+        _shown(request, staff, [staff_number])
         return _found(await staff.agent(entities.db, staff_number), "agent")
 
     @router.put("/agents/{staff_number}")
-    async def put_agent(staff_number: StaffNumber, body: AgentBody) -> Agent:
+    async def put_agent(request: Request, staff_number: StaffNumber, body: AgentBody) -> Agent:
         """Write one agent; from the first one on, the roster binds."""
+        _shown(request, staff, [staff_number])
         _check_named(body.staff_number, staff_number, "/staff_number")
         agent = body.named(staff_number)
         async with entities.db.transaction() as connection:
@@ -85,8 +93,9 @@ def _add_agents(router: APIRouter, entities: Entities, staff: Staff) -> None:
         return agent
 
     @router.delete("/agents/{staff_number}")
-    async def delete_agent(staff_number: Identifier) -> dict[str, Any]:
+    async def delete_agent(request: Request, staff_number: Identifier) -> dict[str, Any]:
         """An agent left: what they hold is taken back soon, and they can claim no more."""
+        _shown(request, staff, [staff_number])
         agent = _found(await staff.agent(entities.db, staff_number), "agent")
         async with entities.db.transaction() as connection:
             if not await staff.remove_agent(connection, staff_number):
@@ -129,7 +138,9 @@ def _add_groups(router: APIRouter, entities: Entities, staff: Staff) -> None:
 def _add_supervisors(router: APIRouter, entities: Entities, staff: Staff) -> None:
     @router.get("/supervisors/{staff_number}")
     async def read_supervisor(
-        staff_number: Identifier, breaches: Annotated[int, Query(ge=0, le=100)] = 10
+        request: Request,
+        staff_number: Identifier,
+        breaches: Annotated[int, Query(ge=0, le=100)] = 10,
     ) -> dict[str, Any]:
         """The groups that somebody answers for: load, people, and each one's next breaches."""
         roster = await _roster(entities, staff)
@@ -137,7 +148,15 @@ def _add_supervisors(router: APIRouter, entities: Entities, staff: Staff) -> Non
         if not groups:
             raise NotFound("nobody with this staff number supervises a group")
         workload = await workload_of(entities.db, roster, groups, breaches)
+        due = (UUID(line["case_id"]) for lines in workload.breaches.values() for line in lines)
+        shown(request, due)
+        _shown(request, staff, [staff_number, *workload.held])
         return supervisor_view(roster, staff_number, workload, (await entities.now()).domain)
+
+
+def _shown(request: Request, staff: Staff, staff_numbers: Iterable[str]) -> None:
+    """Agents are data subjects, too: their names are private."""
+    shown(request, subjects=[staff.subject(number) for number in staff_numbers])
 
 
 async def _roster(entities: Entities, staff: Staff) -> Roster:

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 from pydantic import ValidationError
 
@@ -55,6 +56,10 @@ class Staff:
         self._version: int | None = None
         self._seen: dict[str, tuple[Any, Agent]] = {}
         self._refreshing = asyncio.Lock()
+
+    def subject(self, staff_number: str) -> UUID:
+        """An agent as a data subject, as the notifier knows them too."""
+        return self._sealer.subject_of("agent", f"agent:{staff_number}")
 
     async def refresh(self, session: Session) -> None:
         """Take the roster anew if it has changed; of one that has not, one small row is read."""

@@ -21,9 +21,30 @@ from services.front.proxy import climbs, forward
 from services.kit.http import problem
 
 PREFIXES: Final[Mapping[str, tuple[str, ...]]] = {
-    "intake": ("/v1/cases", "/v1/erasures", "/v1/imports", "/v1/incidents"),
-    "escalation": ("/v1/ladders", "/v1/queues", "/v1/roster", "/v1/policies"),
-    "notifier": ("/v1/deliveries", "/v1/recipients", "/v1/dossiers", "/v1/callbacks"),
+    "intake": (
+        "/v1/cases",
+        "/v1/erasures",
+        "/v1/imports",
+        "/v1/incidents",
+        "/v1/audit/intake",
+        "/v1/exports/intake",
+    ),
+    "escalation": (
+        "/v1/ladders",
+        "/v1/queues",
+        "/v1/roster",
+        "/v1/policies",
+        "/v1/audit/escalation",
+        "/v1/exports/escalation",
+    ),
+    "notifier": (
+        "/v1/deliveries",
+        "/v1/recipients",
+        "/v1/dossiers",
+        "/v1/callbacks",
+        "/v1/audit/notifier",
+        "/v1/exports/notifier",
+    ),
 }
 _HEALTH_TIMEOUT_S: Final = 2.0
 _TOLD: Final = frozenset({"content-type", "www-authenticate", "retry-after"})

@@ -24,6 +24,7 @@ from services.intake.core import views
 from services.intake.core.commands import Command, Promise
 from services.intake.core.outcome import Reason
 from services.intake.handlers import Done, Handlers
+from services.intake.showing import show_known, show_lines
 from services.intake.wishes import Wish, Wishes, to_admit, to_hear, to_obey
 from services.kit.grouped import Grouped
 from services.kit.idempotency import Answer
@@ -56,7 +57,7 @@ def _add_writes(router: APIRouter, entities: Entities, grouped: Grouped[Wish]) -
     async def report_case(request: Request, report: Report) -> Response:
         """Report a problem. 201 for a new case, 200 for one known or joined as a contact."""
         wish = to_admit(signed(request, report), _admitted)
-        return await grouped.post(request, _own(request, wish))
+        return show_known(request, await grouped.post(request, _own(request, wish)))
 
     @router.post("/{case_id}/contacts", status_code=201)
     async def add_contact(request: Request, case_id: UUID, contact: Contact) -> Response:
@@ -90,7 +91,7 @@ def _add_imports(router: APIRouter, grouped: Grouped[Wish]) -> None:
     @router.post("", status_code=201)
     async def import_case(request: Request, order: Import) -> Response:
         """Bring in a case of another system. 201 for a new case, 200 for one known or joined."""
-        return await grouped.post(request, to_admit(order, _admitted))
+        return show_known(request, await grouped.post(request, to_admit(order, _admitted)))
 
 
 def _admitted(done: Done) -> Answer:
@@ -115,6 +116,7 @@ def _add_reads(router: APIRouter, entities: Entities, shelf: reads.Shelf) -> Non
 
     @router.get("")
     async def find_cases(
+        request: Request,
         customer: Annotated[str | None, Query(max_length=200)] = None,
         phone: Annotated[str | None, Query(max_length=30)] = None,
         email: Annotated[str | None, Query(max_length=320)] = None,
@@ -130,7 +132,7 @@ def _add_reads(router: APIRouter, entities: Entities, shelf: reads.Shelf) -> Non
         before `opened_before`."""
         times, page = (opened_after, opened_before), (cursor, limit)
         wanted = reads.Wanted(customer, phone, email, transaction, status, category, *times, *page)
-        return await shelf.find(wanted)
+        return show_lines(request, await shelf.find(wanted))
 
 
 def _summary(done: Done) -> dict[str, Any]:

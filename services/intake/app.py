@@ -16,6 +16,7 @@ from services.intake.erasing import Erasing
 from services.intake.erasure_api import erasure_router
 from services.intake.evidence import Evidence
 from services.intake.evidence_api import Patience, evidence_router
+from services.intake.export_api import export_router
 from services.intake.forgetting import forget
 from services.intake.handlers import Handlers, ReportsConsumer
 from services.intake.incident_api import incident_router
@@ -25,10 +26,12 @@ from services.intake.incidents import TELLING_CHANNEL, Incidents
 from services.intake.orphans import Orphans
 from services.intake.reads import Shelf
 from services.intake.receiving import Limits, Receiver
+from services.intake.retaining import retained
 from services.intake.settings import IntakeSettings
 from services.intake.telling import Teller
 from services.intake.working import Desk
 from services.kit import ids, runtime
+from services.kit.audit.lookup import build_audit_router
 from services.kit.blueprint import Blueprint, Parts
 from services.kit.depot import Depot
 from services.kit.erasure.ledger import Ledger
@@ -65,12 +68,15 @@ async def build(entities: Entities, settings: IntakeSettings) -> Parts:
             evidence_router(evidence, patience),
             _incidents(entities, desk, incidents, settings.body_max_bytes),
             erasure_router(_erasing(entities), settings.body_max_bytes),
+            build_audit_router(NAME, entities),
+            export_router(entities, evidence),
         ],
         access=ACCESS,
         foreign=ReportsConsumer(desk),
         loops=[loop, BackgroundLoop("orphans", orphans.step)],
         busy=teller.busy,
         forget=forget,
+        retention=[retained(entities.db, settings.retention_evidence_d)],
         channels={f"{NAME}_{TELLING_CHANNEL}": loop.wake.set},
     )
 

@@ -88,11 +88,16 @@ def evidence_router(evidence: Evidence, patience: Patience) -> APIRouter:
     @router.get("/{case_id}/evidence/{sha256}", response_class=Response, responses=_FILE)
     async def read_evidence(case_id: UUID, sha256: str) -> Response:
         """A file that was sent, as it was; never to be shown inside a page."""
-        given = await evidence.give(case_id, sha256)
-        headers = {**_DOWNLOAD, "Content-Length": str(given.size)}
-        return StreamingResponse(given.content, headers=headers, media_type=given.record.media_type)
+        return await given(evidence, case_id, sha256)
 
     return router
+
+
+async def given(evidence: Evidence, case_id: UUID, sha256: str) -> StreamingResponse:
+    """The answer that gives a file back. Raises `NotFound`."""
+    file = await evidence.give(case_id, sha256)
+    headers = {**_DOWNLOAD, "Content-Length": str(file.size)}
+    return StreamingResponse(file.content, headers=headers, media_type=file.record.media_type)
 
 
 async def _received(

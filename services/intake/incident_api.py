@@ -17,6 +17,7 @@ from services.intake.core.incidents import NewIncident, Ordered, Words
 from services.intake.handlers import Done
 from services.intake.incident_reads import IncidentShelf, Standing, summary
 from services.intake.incidents import Incidents
+from services.intake.showing import show_lines
 from services.kit.idempotency import Answer, run_once
 from services.kit.unit import Entities, Unit
 
@@ -111,10 +112,10 @@ def _add_reads(router: APIRouter, shelf: IncidentShelf) -> None:
 
     @router.get("/{incident_id}/cases")
     async def incident_cases(
-        incident_id: UUID, cursor: Cursor = None, limit: Limit = 50
+        request: Request, incident_id: UUID, cursor: Cursor = None, limit: Limit = 50
     ) -> dict[str, Any]:
         """The cases that are linked now, each with the number of the last update it was told."""
-        return await shelf.cases(incident_id, cursor, limit)
+        return show_lines(request, await shelf.cases(incident_id, cursor, limit))
 
 
 def _summary(done: Done) -> dict[str, Any]:

@@ -202,3 +202,19 @@ linked AS (UPDATE incident_case SET left_at = $2 WHERE case_id = ANY($1::uuid[])
 UPDATE case_line SET status = 'closed'
 WHERE case_id = ANY($1::uuid[]) AND status NOT IN ('closed', 'withdrawn', 'merged')
 RETURNING case_id, episode
+
+-- name: cases_with_old_files
+-- Cases that were over before an instant and have files, locked; who holds one is left in peace.
+SELECT e.id FROM case_line l JOIN entity e ON e.id = l.case_id
+WHERE l.status IN ('closed', 'withdrawn', 'merged') AND e.last_at < $1
+    AND (EXISTS (SELECT FROM evidence_object o WHERE o.case_id = e.id)
+        OR EXISTS (SELECT FROM evidence_blob b WHERE b.case_id = e.id))
+ORDER BY e.id LIMIT $2 FOR UPDATE OF e SKIP LOCKED
+
+-- name: count_old_files
+-- How many such cases there are, and since when the oldest has been over.
+SELECT count(*) AS due, min(last_at) AS oldest FROM (SELECT e.last_at
+    FROM case_line l JOIN entity e ON e.id = l.case_id
+    WHERE l.status IN ('closed', 'withdrawn', 'merged') AND e.last_at < $1
+        AND (EXISTS (SELECT FROM evidence_object o WHERE o.case_id = e.id)
+            OR EXISTS (SELECT FROM evidence_blob b WHERE b.case_id = e.id)) LIMIT $2) AS due

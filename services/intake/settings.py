@@ -35,6 +35,9 @@ class IntakeSettings(Settings):
     evidence_store_options: SecretStr = Field(
         default=SecretStr("{}"), description="a cloud's options as JSON, such as keys and endpoint"
     )
+    retention_evidence_d: int = Field(
+        default=1826, ge=0, description="days that files are kept after a case's end; 0: ever"
+    )
     upload_timeout_s: float = Field(default=300, gt=0, description="the longest that one may take")
     upload_idle_s: float = Field(default=20, gt=0, description="the longest without a byte")
 

@@ -18,6 +18,7 @@ from services.kit.foreign import ForeignLogic
 from services.kit.identity.access import Access
 from services.kit.loop import BackgroundLoop
 from services.kit.quiet import Extra
+from services.kit.retention.classes import DataClass
 from services.kit.rows import Streams
 from services.kit.settings import Settings
 from services.kit.unit import Entities
@@ -35,6 +36,7 @@ class Parts:
     `access` says who may use each route; one that it does not name is nobody's.
     `busy` adds to the quiet report: what is in flight, and counters that move with work done.
     `forget` lets go of what the service keeps of a data subject beside its entities.
+    `retention` are the classes of data that it keeps beside those of every service.
     `channels` are notifications that wake the service's own loops; `closing` runs at the end.
     """
 
@@ -45,6 +47,7 @@ class Parts:
     loops: Sequence[BackgroundLoop] = ()
     busy: Extra = _nothing_more
     forget: Forgets = nothing_beside
+    retention: Sequence[DataClass] = ()
     channels: Mapping[str, Callable[[], None]] = field(default_factory=dict)
     closing: Sequence[Callable[[], Awaitable[None]]] = ()
 

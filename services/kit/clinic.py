@@ -93,8 +93,8 @@ class Clinic:
     async def skip(self, hash: str) -> dict[str, Any]:
         """Give the message up: its number counts as applied, and what waited for it goes on."""
         async with self._entities.transaction() as unit:
-            row, record = await self._open(unit, hash)
-            item = self._reader.sort(record)
+            row = await _found(unit, hash)
+            item = self._reader.sort(self._unpacked(unit, row)) if row["raw"] else None
             if row["entity"] is not None and isinstance(item, Sequenced):
                 await self._pass_over(unit, item)
             await unit.conn.execute(QUERIES["settle_dead_letter"], row["hash"], "skipped")
@@ -111,14 +111,24 @@ class Clinic:
         await batch.resume(entity)
 
     async def _open(self, unit: Unit, hash: str) -> tuple[asyncpg.Record, StoredRecord]:
-        row = await unit.conn.fetchrow(QUERIES["dead_letter"], _unhex(hash))
-        if row is None:
-            raise NotFound(f"no dead letter {hash}")
-        if not row["raw"]:
+        row = await _found(unit, hash)
+        if row["settled"] == "erased":
             raise Erased
+        if not row["raw"]:
+            raise Refused("bytes_expired", "the bytes are no longer kept; it can be skipped")
+        return row, self._unpacked(unit, row)
+
+    def _unpacked(self, unit: Unit, row: asyncpg.Record) -> StoredRecord:
         raw = unit.sealer.open_raw(row["raw"], row["hash"])
         topic = self._reader.prefix + row["topic"]
-        return row, unpack(topic, row["part"], row["offset_"], raw)
+        return unpack(topic, row["part"], row["offset_"], raw)
+
+
+async def _found(unit: Unit, hash: str) -> asyncpg.Record:
+    row = await unit.conn.fetchrow(QUERIES["dead_letter"], _unhex(hash))
+    if row is None:
+        raise NotFound(f"no dead letter {hash}")
+    return row
 
 
 def _public(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,8 @@ from services.kit.outlet import KafkaOutlet
 from services.kit.patience import Patience
 from services.kit.rebalancing import known_by
 from services.kit.relay import Relay
+from services.kit.retention.chore import Retention
+from services.kit.retention.classes import kit_classes
 from services.kit.settings import Settings
 from services.kit.sorting import Reader
 from services.kit.timers import Timers
@@ -61,6 +63,9 @@ class Machinery:
         self.loops.append(BackgroundLoop("broker", BrokerWatch(self._outlet, self.bus).step))
         watch = ErasureWatch(entities, reader, parts.forget)
         self.loops.append(BackgroundLoop("erasures", watch.step))
+        classes = (*kit_classes(entities.db, entities.sealer, settings), *parts.retention)
+        self.retention = Retention(entities, classes)
+        self.loops.append(BackgroundLoop("retention", self.retention.step))
         self._add_patience(settings, entities, reader)
         self._add_timers(blueprint, settings, entities)
         self._listener = Listener(settings.database_dsn, self._channels)

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from services.kit.identity.access import Access
+from services.kit.audit.witness import PURPOSE, PURPOSE_PATTERN
+from services.kit.identity.access import Access, Rule
 
 Examples = Mapping[str, Mapping[str, Any]]
 _PROBLEM: Final = "application/problem+json"
@@ -41,6 +42,15 @@ _KEY: Final = {
     "description": "The same key with the same body again gets the same answer.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     "example": "5f3c9a52-call-778",
+}
+
+_PURPOSE: Final = {
+    "name": PURPOSE,
+    "in": "header",
+    "required": False,
+    "description": "What the data is read for, such as a ticket; the audit keeps it.",
+    "schema": {"type": "string", "pattern": PURPOSE_PATTERN},
+    "example": "ticket:4711",
 }
 
 
@@ -72,6 +82,7 @@ def completed(document: dict[str, Any], access: Access, examples: Examples) -> d
             operation["x-roles"] = sorted(rule.anyones | rule.owners)
             operation["x-own-only"] = sorted(rule.owners)
             operation["x-scope"] = rule.scope
+            _say_what_it_shows(operation, rule)
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -80,6 +91,13 @@ def completed(document: dict[str, Any], access: Access, examples: Examples) -> d
     components["responses"] = {f"Problem{status}": _problem(status) for status in _TITLES}
     components["securitySchemes"] = {"bearer": _BEARER}
     return document
+
+
+def _say_what_it_shows(operation: dict[str, Any], rule: Rule) -> None:
+    """Which private data the answer may hold; the audit notes that, and what it was for."""
+    if rule.shows:
+        operation["x-shows"] = sorted(rule.shows)
+        operation["parameters"] = [*operation.get("parameters", []), _PURPOSE]
 
 
 def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

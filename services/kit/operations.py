@@ -17,6 +17,7 @@ from services.kit.clinic import Clinic
 from services.kit.db import UNREACHABLE
 from services.kit.loop import BackgroundLoop
 from services.kit.quiet import Extra, QuietReport
+from services.kit.retention.chore import Retention
 from services.kit.unit import Entities
 
 
@@ -32,6 +33,7 @@ class Operations:
         counters: Callable[[], dict[str, int]],
         clinic: Clinic,
         republish: Callable[[str], Awaitable[None]],
+        retention: Retention,
         stale_after_s: float,
     ) -> None:
         self._entities = entities
@@ -39,6 +41,7 @@ class Operations:
         self._bus = bus
         self._clinic = clinic
         self._republish = republish
+        self._retention = retention
         self._quiet = QuietReport(entities, bus, busy, counters, stale_after_s)
 
     def router(self) -> APIRouter:
@@ -69,6 +72,7 @@ class Operations:
         router.post("/dead-letters/{hash}/requeue")(self._clinic.requeue)
         router.post("/dead-letters/{hash}/skip")(self._clinic.skip)
         router.get("/parked")(self._clinic.parked)
+        router.get("/retention")(self._retention.report)
 
         @router.post("/republish/{topic}")
         async def republish(topic: str) -> dict[str, str]:

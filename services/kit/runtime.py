@@ -77,6 +77,7 @@ def build_app(
         machinery.counters,
         machinery.clinic,
         machinery.republish,
+        machinery.retention,
         machinery.stale_after_s,
     )
     for router in (*parts.routers, operations.router(), operations.clinic()):

@@ -15,6 +15,7 @@ import base64
 import hmac
 import os
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from time import monotonic
 from typing import Any, Final
 from uuid import UUID
@@ -41,6 +42,12 @@ _MAKE = f"""WITH made AS (INSERT INTO subject_key (subject, wrapped)
     RETURNING subject, wrapped), {_USE}
 SELECT subject, wrapped FROM made UNION ALL {_FOUND}"""  # noqa: S608 (constants)
 _ANY = "SELECT subject FROM subject_key WHERE wrapped IS NOT NULL LIMIT 1"
+_STANDING = "SELECT wrapped IS NULL AS erased FROM subject_key WHERE subject = $1"
+_OLD_USES = "FROM key_use WHERE service = $1 AND hour < $2 ORDER BY hour LIMIT $3"
+_COUNT_USES = f"""SELECT count(*) AS due, min(hour) AS oldest
+FROM (SELECT hour {_OLD_USES}) AS due"""  # noqa: S608 (constants)
+_FORGET_USES = f"""DELETE FROM key_use WHERE ctid = ANY(ARRAY(
+    SELECT ctid {_OLD_USES} FOR UPDATE SKIP LOCKED))"""  # noqa: S608 (constants)
 _ERASE = """UPDATE subject_key SET wrapped = NULL, erased_at = clock_timestamp()
 WHERE subject = $1 AND wrapped IS NOT NULL"""
 
@@ -150,6 +157,21 @@ class Sealer:
         """Some subject that has a key; None if none has. Loading it shows whether it opens."""
         row = await self.keys.fetchrow(_ANY)
         return row["subject"] if row else None
+
+    async def was_erased(self, subject: UUID) -> bool | None:
+        """Whether a subject's key was destroyed; None if there was never one."""
+        row = await self.keys.fetchrow(_STANDING, subject)
+        return row["erased"] if row else None
+
+    async def forget_uses(self, before: datetime, most: int) -> int:
+        """Let go of old notes of which key this service has fetched; answers how many went."""
+        tag = await self.keys.execute(_FORGET_USES, self._service, before, most)
+        return int(tag.rpartition(" ")[2])
+
+    async def old_uses(self, before: datetime, most: int) -> Mapping[str, Any]:
+        """How many such notes there are (at most so many are counted), and the oldest."""
+        row = await self.keys.fetchrow(_COUNT_USES, self._service, before, most)
+        return row or {"due": 0, "oldest": None}
 
     async def erase(self, subject: UUID) -> bool:
         """Destroy a subject's key for good; False if there was none."""

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -105,6 +105,8 @@ class CallerSettings(FileSettings):
     """Who a command of ours calls as."""
 
     token: SecretStr | None = Field(default=None, description="a token or an API key")
+    purpose: str | None = Field(default=None, description="what data is read for; audited")
+    actor: str | None = Field(default=None, description="who reads, where nobody is asked")
 
 
 class KeysSettings(FileSettings):
@@ -138,9 +140,41 @@ class Settings(KafkaSettings, IdentitySettings, KeysSettings):
     gap_age_s: float = Field(default=60, description="a gap older than this is asked for again")
     unknown_wait_s: float = Field(default=60, description="how long a message waits for its case")
     stale_after_s: float = Field(default=5, description="a stream without heartbeat is stale then")
+    retention_answers_d: int = Field(
+        default=30, ge=0, description="days that answers under an Idempotency-Key are kept; 0: ever"
+    )
+    retention_foreign_seen_d: int = Field(
+        default=30, ge=0, description="days that a foreign message is known to be taken; 0: ever"
+    )
+    retention_dead_letter_bytes_d: int = Field(
+        default=30, ge=0, description="days that the bytes of a dead letter are kept; 0: ever"
+    )
+    retention_parked_d: int = Field(
+        default=180, ge=0, description="days that the beginning of a case is waited for; 0: ever"
+    )
+    retention_audit_d: int = Field(
+        default=1096, ge=0, description="days that a reading is kept, at least 90; 0: ever"
+    )
+    retention_key_uses_d: int = Field(
+        default=365, ge=0, description="days that it is kept who fetched whose key; 0: ever"
+    )
     simulated_clock: bool = Field(
         default=False, description="wait for the local stack to set the simulated clock"
     )
+
+    @field_validator("retention_audit_d")
+    @classmethod
+    def _audit_stays(cls, days: int) -> int:
+        if 0 < days < 90:
+            raise ValueError("the audit is kept for 90 days at least")
+        return days
+
+    @field_validator("retention_foreign_seen_d")
+    @classmethod
+    def _seen_while_the_topic_has_it(cls, days: int) -> int:
+        if 0 < days < 8:
+            raise ValueError("must be longer than the topic keeps a message: 8 days at least")
+        return days
 
     @property
     def pack_folders(self) -> tuple[Path, ...]:

@@ -22,6 +22,7 @@ Owns names and labels. No label and no log field ever carries personal data: ids
 | recourse_heartbeat_behind_seconds | how far back our own streams are vouched for; 0 where another relays |
 | recourse_parked_cases, recourse_dead_letters, recourse_unpublished_events, recourse_stopped_events, recourse_held_cases | what stands now |
 | recourse_stream_age_seconds{topic,partition} | age of the last heartbeat of each input |
+| recourse_retention_pruned_total{kept}, recourse_retention_due{kept} | what went by its age, by class of data, and what is still to go (counted to 10,000) |
 | recourse_up{part} | 1 while a part of the service works |
 """  # noqa: E501
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Header, Query
+from fastapi import APIRouter, Body, Header, Query, Request
 from pydantic import Field
 from sse_starlette import EventSourceResponse
 
+from services.kit.audit.reading import shown, shown_now
 from services.kit.faults import Invalid
 from services.kit.http import decode_cursor, page
 from services.kit.unit import Entities
@@ -17,7 +18,7 @@ from services.kit.waiting import wait_until
 from services.notifier.core.recipient import Preferences
 from services.notifier.inbox import Inbox
 from services.notifier.recipients import Recipients
-from services.notifier.store import QUERIES, recipient_of
+from services.notifier.store import QUERIES, recipient_of, subject_of
 
 RecipientId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f/]+$")]
 _MESSAGE = (
@@ -38,9 +39,12 @@ _SHOWN = (
 def router(entities: Entities, recipients: Recipients, inbox: Inbox) -> APIRouter:
     """The notifier's routes."""
     routes = APIRouter()
+    _add_recipients(routes, entities, recipients)
+    _add_inbox(routes, entities, inbox)
 
     @routes.get("/v1/deliveries", summary="Deliveries in the order of their planning")
     async def deliveries(
+        request: Request,
         case_id: UUID | None = None,
         cursor: str | None = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
@@ -48,31 +52,54 @@ def router(entities: Entities, recipients: Recipients, inbox: Inbox) -> APIRoute
     ) -> dict[str, Any]:
         if case_id is not None and after is not None:
             await wait_until(entities, case_id, after)
-        return await _page(entities, case_id, _position(cursor), limit)
+        found = await _page(entities, case_id, _position(cursor), limit)
+        shown(request, {row["case_id"] for row in found["items"]})
+        return found
 
+    return routes
+
+
+def _add_recipients(routes: APIRouter, entities: Entities, recipients: Recipients) -> None:
     @routes.get("/v1/recipients/{recipient_id}", summary="How a recipient is told")
-    async def read_recipient(recipient_id: RecipientId) -> dict[str, Any]:
+    async def read_recipient(request: Request, recipient_id: RecipientId) -> dict[str, Any]:
+        _shown_person(request, entities, recipient_id)
         return await recipients.read(recipient_id)
 
     @routes.put("/v1/recipients/{recipient_id}", summary="How a recipient wants to be told")
     async def put_recipient(
-        recipient_id: RecipientId, stated: Annotated[Preferences, Body()]
+        request: Request, recipient_id: RecipientId, stated: Annotated[Preferences, Body()]
     ) -> dict[str, Any]:
+        _shown_person(request, entities, recipient_id)
         return await recipients.put(recipient_id, stated)
 
+
+def _add_inbox(routes: APIRouter, entities: Entities, inbox: Inbox) -> None:
     @routes.get(_INBOX, summary="The inbox, as a live stream", **_STREAM)
     async def read_inbox(
-        recipient_id: RecipientId, last_event_id: Annotated[str | None, Header()] = None
+        request: Request,
+        recipient_id: RecipientId,
+        last_event_id: Annotated[str | None, Header()] = None,
     ) -> EventSourceResponse:
         recipient = recipient_of(entities.sealer, recipient_id)
-        return EventSourceResponse(inbox.stream(recipient, last_event_id))
+
+        async def note(cases: Iterable[UUID]) -> None:
+            await shown_now(request, cases)
+
+        return EventSourceResponse(inbox.stream(recipient, last_event_id, note))
 
     @routes.post("/v1/recipients/{recipient_id}/inbox/{delivery_id}/read", summary="It was read")
-    async def read_message(recipient_id: RecipientId, delivery_id: UUID) -> dict[str, Any]:
+    async def read_message(
+        request: Request, recipient_id: RecipientId, delivery_id: UUID
+    ) -> dict[str, Any]:
         recipient = recipient_of(entities.sealer, recipient_id)
-        return _shown(await inbox.read(recipient, delivery_id))
+        found = await inbox.read(recipient, delivery_id)
+        shown(request, [found["case_id"]])
+        return _shown(found)
 
-    return routes
+
+def _shown_person(request: Request, entities: Entities, recipient_id: str) -> None:
+    recipient = recipient_of(entities.sealer, recipient_id)
+    shown(request, subjects=[subject_of(entities.sealer, recipient)])
 
 
 async def _page(

@@ -11,6 +11,7 @@ from schemas.topics import CASES, DELIVERIES, ESCALATIONS, STREAM_CONTROL, TOPIC
 from schemas.vocabulary import DeliveryChannel
 from schemas.wire import Wire
 from services.kit import ids
+from services.kit.audit.lookup import build_audit_router
 from services.kit.blueprint import Blueprint, Parts
 from services.kit.loop import BackgroundLoop
 from services.kit.rows import Streams
@@ -23,12 +24,14 @@ from services.notifier.channels.email import EmailChannel, SmtpSettings
 from services.notifier.channels.outgoing import Channel
 from services.notifier.channels.webhook import WebhookChannel
 from services.notifier.courier import Courier, Pace
+from services.notifier.export_api import export_router
 from services.notifier.forgetting import forget
 from services.notifier.freeze import Freezer
 from services.notifier.handlers import COURIER_CHANNEL, INBOX_CHANNEL, NotifierLogic
 from services.notifier.inbox import Bell, Inbox
 from services.notifier.recipients import Recipients
 from services.notifier.render import Renderer
+from services.notifier.retaining import retained
 from services.notifier.settings import NotifierSettings
 from services.notifier.store import keep_policies, read_policies
 from services.packs import load_packs
@@ -80,12 +83,17 @@ async def build(entities: Entities, settings: NotifierSettings) -> Parts:
     courier.on_attempt = loop.wake.set
     bell = Bell()
     return Parts(
-        routers=[api.router(entities, Recipients(entities), Inbox(entities, bell))],
+        routers=[
+            api.router(entities, Recipients(entities), Inbox(entities, bell)),
+            build_audit_router(NAME, entities),
+            export_router(entities),
+        ],
         access=ACCESS,
         logic=logic,
         loops=[loop, BackgroundLoop("policies", learn_policies)],
         busy=courier.busy,
         forget=forget,
+        retention=[retained(entities, settings.retention_texts_d)],
         channels={
             f"{NAME}_{COURIER_CHANNEL}": loop.wake.set,
             f"{NAME}_{INBOX_CHANNEL}": bell.ring,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID
@@ -25,6 +25,7 @@ from services.notifier.store import QUERIES, to_event
 
 _PAGE: Final = 100
 _LOOK_S: Final = 5.0
+Note = Callable[[Iterable[UUID]], Awaitable[None]]
 
 
 class Bell:
@@ -51,13 +52,18 @@ class Inbox:
         self._bell = bell
 
     async def stream(
-        self, recipient: str, last_event_id: str | None
+        self, recipient: str, last_event_id: str | None, note: Note
     ) -> AsyncIterator[ServerSentEvent]:
-        """Every message after `last_event_id` (all, if it names none of this inbox), for ever."""
+        """Every message after `last_event_id` (all, if it names none of this inbox), for ever.
+
+        `note` is told the cases of the messages that come next, before they go out.
+        """
         position = await self._position(recipient, last_event_id)
         while True:
             ring = self._bell.next_ring()
             rows = await self._entities.db.fetch(QUERIES["inbox"], recipient, position, _PAGE)
+            if rows:
+                await note({row["case_id"] for row in rows})
             for row in rows:
                 position = row["pos"]
                 content = json.dumps(await self._content(row), ensure_ascii=False)

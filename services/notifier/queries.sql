@@ -130,3 +130,25 @@ UPDATE delivery SET body = '' WHERE case_id = ANY($1::uuid[]) AND body <> ''
 -- name: forget_recipient
 -- How they wanted to be told.
 DELETE FROM recipient WHERE recipient = $1
+
+-- name: to_subject
+-- The messages about a case to its own customer, in the order of their planning.
+SELECT id, subject, template, channel, status, reason, planned_at, sent_at, body FROM delivery
+WHERE case_id = $1 AND recipient = $2 ORDER BY pos
+
+-- name: old_texts
+-- A page of old messages that have their text still, from a cursor on.
+SELECT id, case_id, planned_at FROM delivery
+WHERE octet_length(body) > 0 AND planned_at < $1 AND (planned_at, id) > ($2::timestamptz, $3::uuid)
+    AND status NOT IN ('planned', 'sending')
+ORDER BY planned_at, id LIMIT $4
+
+-- name: count_old_texts
+-- How many there are.
+SELECT count(*) AS due, min(planned_at) AS oldest FROM (SELECT planned_at FROM delivery
+    WHERE octet_length(body) > 0 AND planned_at < $1 AND status NOT IN ('planned', 'sending')
+    ORDER BY planned_at, id LIMIT $2) AS due
+
+-- name: drop_texts
+-- The texts of messages: that there was one is what is left.
+UPDATE delivery SET body = '' WHERE id = ANY($1::uuid[])

@@ -31,6 +31,9 @@ class NotifierSettings(Settings):
     send_lease_s: float = Field(
         default=20, description="after this a delivery under way is taken over by another courier"
     )
+    retention_texts_d: int = Field(
+        default=1826, ge=0, description="days that sent texts are kept, and their case is over"
+    )
     stale_notice_h: float = Field(
         default=24, description="news older than this (domain time) is recorded, not sent"
     )

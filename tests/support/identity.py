@@ -13,14 +13,14 @@ from fastapi import APIRouter, FastAPI
 
 from services.kit import http
 from services.kit.db import Database
-from services.kit.identity.access import OPERATIONS, Access
+from services.kit.identity import wiring
+from services.kit.identity.access import Access
 from services.kit.identity.api_keys import ApiKeys
 from services.kit.identity.buckets import Buckets
 from services.kit.identity.doorman import Doorman
-from services.kit.identity.guard import Bounds, Guard
+from services.kit.identity.guard import Bounds
 from services.kit.identity.jwks import KeySet
 from services.kit.identity.tokens import Claims, Tokens
-from services.kit.identity.wiring import ownership
 from services.kit.unit import Entities
 from services.local.issuer import AUDIENCE, Issuer
 
@@ -59,7 +59,7 @@ async def guarded(
     http.install(app)
     for router in routers:
         app.include_router(router)
-    guard = Guard(app, access | OPERATIONS, bounds, ownership(entities), doorman)
+    guard = wiring.guarded(app, access, entities, bounds, doorman)
     transport = httpx.ASGITransport(guard, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
         yield client

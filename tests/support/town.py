@@ -24,9 +24,8 @@ from services.kit import http
 from services.kit.blueprint import Blueprint, Parts
 from services.kit.consumer import Consumer
 from services.kit.db import Database
-from services.kit.identity.access import OPERATIONS
 from services.kit.identity.guard import Guard
-from services.kit.identity.wiring import ownership
+from services.kit.identity.wiring import guarded
 from services.kit.migrate import migrate
 from services.kit.openapi import describe, read_examples
 from services.kit.sorting import Reader
@@ -127,7 +126,7 @@ async def _house(
         stack.push_async_callback(close)
     app = _application(blueprint, parts)
     doorman = doorman_of(known.issuer, known.keys) if known else None
-    guard = Guard(app, parts.access | OPERATIONS, BOUNDS, ownership(found), doorman)
+    guard = guarded(app, parts.access, found, BOUNDS, doorman)
     reader = Reader(
         "", blueprint.streams.inputs, blueprint.foreign_topics, blueprint.control_topic, Wire()
     )
@@ -159,7 +158,17 @@ async def status_of(app: ASGIApp, request: httpx.Request) -> int:
         if message["type"] == "http.response.start" and not started.done():
             started.set_result(message["status"])
 
-    scope: Scope = {
+    answering = asyncio.ensure_future(app(scope_of(request), receive, send))
+    both: tuple[asyncio.Future[Any], ...] = (answering, started)
+    await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+    answering.cancel()
+    await asyncio.gather(answering, return_exceptions=True)
+    return started.result()
+
+
+def scope_of(request: httpx.Request) -> Scope:
+    """A request as an application is given it."""
+    return {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
@@ -173,12 +182,6 @@ async def status_of(app: ASGIApp, request: httpx.Request) -> int:
         "client": ("127.0.0.1", 1),
         "server": ("service", 80),
     }
-    answering = asyncio.ensure_future(app(scope, receive, send))
-    both: tuple[asyncio.Future[Any], ...] = (answering, started)
-    await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-    answering.cancel()
-    await asyncio.gather(answering, return_exceptions=True)
-    return started.result()
 
 
 def as_json(value: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from starlette.routing import compile_path
+from starlette.types import Scope
 
 from services.kit.identity.principal import Role
 from services.kit.identity.things import Thing
@@ -25,7 +26,9 @@ class Rule:
     tells. `commands` says which commands a role may give (all, where it is not named), `acts` that
     the body's `by` must be the caller. `needs` is a scope without which nobody may. `public` is
     for what says nothing about anybody. `bounded` False: the route bounds its own body;
-    `streams`: it bounds its own time, or its answer takes as long as it likes.
+    `streams`: it bounds its own time, or its answer takes as long as it likes. `shows` names the
+    kinds of private data that an answer may hold: each such answer is audited; `shows_new` False:
+    but not a 201, which tells whoever made something only what they have said.
     """
 
     anyones: frozenset[Role] = frozenset()
@@ -37,6 +40,8 @@ class Rule:
     public: bool = False
     bounded: bool = True
     streams: bool = False
+    shows: frozenset[str] = frozenset()
+    shows_new: bool = True
     scope: str = ""
 
     def __post_init__(self) -> None:
@@ -63,9 +68,27 @@ class Found(NamedTuple):
     rule: Rule | None
     parameters: Mapping[str, str]
     methods: frozenset[str]
+    route: str = ""
+
+    @property
+    def shows(self) -> frozenset[str]:
+        """The kinds of private data that the answer may hold."""
+        return self.rule.shows if self.rule else frozenset()
+
+
+def keep_found(scope: Scope, found: Found) -> None:
+    """Let who comes after know which rule a request came under."""
+    scope.setdefault("state", {})["found"] = found
+
+
+def found_in(scope: Scope) -> Found | None:
+    """The rule that a request came under."""
+    found: Found | None = scope.get("state", {}).get("found")
+    return found
 
 
 class _Row(NamedTuple):
+    route: str
     method: str
     path: re.Pattern[str]
     literal: bool
@@ -88,7 +111,7 @@ class Access:
         for row in self._rows:
             match = row.path.match(path)
             if match and row.method == method:
-                return Found(row.rule, match.groupdict(), frozenset())
+                return Found(row.rule, match.groupdict(), frozenset(), row.route)
             if match:
                 methods.add(row.method)
         return Found(None, {}, frozenset(methods))
@@ -101,7 +124,7 @@ class Access:
 def _row(item: tuple[str, Rule]) -> _Row:
     method, path = item[0].split(" ")
     pattern, _, convertors = compile_path(path)
-    return _Row(method, pattern, not convertors, item[1])
+    return _Row(item[0], method, pattern, not convertors, item[1])
 
 
 def _scoped(route: str, rule: Rule) -> Rule:
@@ -121,10 +144,13 @@ OPERATIONS: Final = Access(
         "GET /internal/quiet": Rule(OPS),
         "GET /internal/dead-letters": Rule(OPS),
         # Its original bytes may be personal data.
-        "GET /internal/dead-letters/{hash}": Rule(OPS, needs="private:read"),
+        "GET /internal/dead-letters/{hash}": Rule(
+            OPS, needs="private:read", shows=frozenset({"messages"})
+        ),
         "POST /internal/dead-letters/{hash}/requeue": Rule(OPS),
         "POST /internal/dead-letters/{hash}/skip": Rule(OPS),
         "GET /internal/parked": Rule(OPS),
+        "GET /internal/retention": Rule(OPS),
         "POST /internal/republish/{topic}": Rule(OPS),
     }
 )

@@ -14,7 +14,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.kit.identity.access import Access, Found, Rule
+from services.kit.identity.access import Access, Found, Rule, keep_found
 from services.kit.identity.bodies import check_depth, parsed, read_body, replayed
 from services.kit.identity.denial import (
     Denied,
@@ -68,6 +68,7 @@ class Guard:
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = self._access.find(scope["method"], scope["path"])
+        keep_found(scope, found)
         principal = await _admitted(self._doorman, scope, found) if self._doorman else None
         rule = found.rule or _UNRULED
         whole = rule.bounded and scope["method"] not in _BODILESS

@@ -9,6 +9,7 @@ from uuid import UUID
 import httpx
 from starlette.types import ASGIApp
 
+from services.kit.audit.witness import Witness
 from services.kit.db import Database
 from services.kit.identity.access import OPERATIONS, Access
 from services.kit.identity.api_keys import ApiKeys
@@ -33,7 +34,16 @@ async def stand_before(
     """The service behind its guard, and what to close in the end."""
     doorman, closing = await _doorman(settings) if settings.identity == "on" else (None, [])
     bounds = Bounds(settings.body_max_bytes, settings.request_timeout_s)
-    return Guard(app, access | OPERATIONS, bounds, ownership(entities), doorman), closing
+    return guarded(app, access, entities, bounds, doorman), closing
+
+
+def guarded(
+    app: ASGIApp, access: Access, entities: Entities, bounds: Bounds, doorman: Doorman | None
+) -> Guard:
+    """The service behind its guard, with the witness of what it shows between them."""
+    owned = ownership(entities)
+    witness = Witness(app, entities.db, owned)
+    return Guard(witness, access | OPERATIONS, bounds, owned, doorman)
 
 
 def ownership(entities: Entities) -> Ownership:

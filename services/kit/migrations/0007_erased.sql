@@ -1,5 +1,5 @@
 -- What a service remembers of an erasure, and how it finds what there is of a subject.
-CREATE INDEX entity_subject ON entity (subject) WHERE subject IS NOT NULL;
+CREATE INDEX entity_subject_id ON entity (subject, id) WHERE subject IS NOT NULL;
 -- Whom this service has let go. A restored backup of this schema lacks them, and lets go again; one of
 -- the keys' schema brings keys back, which this destroys again.
 CREATE TABLE erased_subject (
