@@ -22,13 +22,16 @@ _LOG = """SELECT topic, entity, seq, id, type, after, recordedat, prevhash, valu
 WHERE entity IS NOT NULL ORDER BY entity, topic, seq"""
 
 
+def reader_of(house: House) -> Reader:
+    """How a service sorts records."""
+    streams, blueprint = house.blueprint.streams, house.blueprint
+    control, codec = blueprint.control_topic, house.entities.codec
+    return Reader("", streams.inputs, blueprint.foreign_topics, control, codec)
+
+
 def watch_of(house: House, seconds: Callable[[], float] = lambda: 0.0) -> ErasureWatch:
     """What every replica of a service runs; its own clock stands still."""
-    streams = house.blueprint.streams
-    foreign = house.blueprint.foreign_topics
-    codec = house.entities.codec
-    reader = Reader("", streams.inputs, foreign, house.blueprint.control_topic, codec)
-    return ErasureWatch(house.entities, reader, house.parts.forget, seconds)
+    return ErasureWatch(house.entities, reader_of(house), house.parts.forget, seconds)
 
 
 async def ask(here: Town, by: dict[str, str] = FIRST, **wanted: Any) -> httpx.Response:

@@ -10,6 +10,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from services.kit.clinic import Clinic
+from services.kit.faults import Erased
 from services.kit.timers import Timers
 from tests.support.cases import report_body
 from tests.support.erasure import (
@@ -20,6 +22,7 @@ from tests.support.erasure import (
     confirm,
     erase,
     heard,
+    reader_of,
     report_record,
     watch_of,
 )
@@ -251,6 +254,13 @@ async def test_dead_letters_about_them_lose_their_bytes(here: Town) -> None:
         (True, None),
     ]
     assert await rows(here, "intake", "SELECT * FROM foreign_waiting") == []
+    clinic = Clinic(house.entities, reader_of(house), None, house.parts.foreign)
+    (standing,) = await clinic.dead_letters()
+    assert (await clinic.show(standing["hash"]))["original"]["value"]
+    (gone, *_) = await rows(here, "intake", "SELECT hash FROM dead_letter WHERE raw = ''")
+    for act in (clinic.show, clinic.requeue, clinic.skip):
+        with pytest.raises(Erased):
+            await act(gone["hash"].hex())
 
 
 async def test_what_comes_later_is_no_poison_and_is_not_kept(here: Town) -> None:
