@@ -22,7 +22,7 @@ from services.kit.openapi import operations
 from tests.support import kit
 from tests.support.answers import first_part
 from tests.support.identity import guarded
-from tests.support.matrix import PEOPLE, Ask, asks, populate, report, request_of
+from tests.support.matrix import PEOPLE, Ask, Objects, asks, populate, report, request_of
 from tests.support.town import Town, town
 
 PURPOSE = {"Recourse-Purpose": "ticket:4711"}
@@ -48,12 +48,12 @@ async def readings(here: Town, service: str) -> list[asyncpg.Record]:
 
 async def test_no_route_shows_private_data_unseen(here: Town) -> None:
     on = await populate(here)
-    secrets, noted = planted(), set[str]()
+    noted = set[str]()
     for service, route, role in _everything(here):
         method, path = route.split(" ")
         # The second time what the first one made is known.
         for ask in [*asks(method, path, role, on)] * (2 if route in _MAKES else 1):
-            if await _asked(here, service, route, role, ask, secrets):
+            if await _asked(here, service, route, role, ask, on):
                 noted.add(route)
     rules = [house.parts.access.rules for house in here.houses.values()]
     says = {route for table in rules for route, rule in table.items() if rule.shows}
@@ -75,10 +75,12 @@ def _everything(here: Town) -> Iterator[tuple[str, str, str]]:
                 yield service, route, role
 
 
-async def _asked(
-    here: Town, service: str, route: str, role: str, ask: Ask, secrets: list[str]
-) -> bool:
-    """Whether the answer was noted; it must be where it holds a planted value."""
+async def _asked(here: Town, service: str, route: str, role: str, ask: Ask, on: Objects) -> bool:
+    """Whether the answer was noted; it must be where it holds a planted value.
+
+    Each case that it names must be noted, too.
+    """
+    secrets = planted()
     rule = here.houses[service].parts.access.rules[route]
     before = len(await readings(here, service))
     headers = {**here.as_(role, PEOPLE[role]), **PURPOSE}
@@ -92,6 +94,8 @@ async def _asked(
         assert rule.shows, f"{route} shows private data and does not say so"
         assert rows, f"{route} showed private data to {role} and was not noted"
     if rows:
+        named = {case for case in on.cases.values() if case in text}
+        assert "audit" in rule.shows or named <= {str(row["case_id"]) for row in rows}, route
         noted = {(row["role"], row["route"], row["purpose"]) for row in rows}
         assert noted == {(role, route, "ticket:4711")}
         assert {row["request"] for row in rows} == {answer["x-request-id"]}
