@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import signal
 
+import pytest
 import uvicorn
+from sse_starlette.sse import AppStatus
 
 from services.kit import calm_server
 from services.kit.calm_server import CalmServer
 
 
-async def test_a_signal_ends_the_wait() -> None:
+async def test_a_signal_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The library of event streams takes note of the signal too: for this test only.
+    monkeypatch.setattr(AppStatus, "should_exit", False)
     config = uvicorn.Config(lambda: None, date_header=True)
     config.load()
     server = CalmServer(config)
