@@ -112,8 +112,6 @@ class Clinic:
 
     async def _open(self, unit: Unit, hash: str) -> tuple[asyncpg.Record, StoredRecord]:
         row = await _found(unit, hash)
-        if row["settled"] == "erased":
-            raise Erased
         if not row["raw"]:
             raise Refused("bytes_expired", "the bytes are no longer kept; it can be skipped")
         return row, self._unpacked(unit, row)
@@ -128,6 +126,8 @@ async def _found(unit: Unit, hash: str) -> asyncpg.Record:
     row = await unit.conn.fetchrow(QUERIES["dead_letter"], _unhex(hash))
     if row is None:
         raise NotFound(f"no dead letter {hash}")
+    if row["settled"] == "erased":
+        raise Erased
     return row
 
 

@@ -304,6 +304,7 @@ async def _reopened_is_episode_two(story: Story) -> None:
 async def _confirmed_is_closed(story: Story) -> None:
     await story.stack.to("11-30T14:10")
     await story.desk.ladder(story.id, "claim", SENIOR)
+    await story.told("holder_changed")
     await story.desk.case(story.id, "resolve", SENIOR, outcome="credited", summary="已补入账")
     confirmed = await story.desk.case(story.id, "confirm", CUSTOMER)
     assert confirmed["status"] == "closed"

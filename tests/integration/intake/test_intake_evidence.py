@@ -235,8 +235,8 @@ async def test_an_erased_customers_file_cannot_be_opened_by_anybody(
     assert entity.state is not None
     case = Case.from_bytes(entity.state)
     assert await intake.entities.sealer.erase(case.subject)
-    assert (await fetch(intake, case_id, TEXT)).status_code == 404
-    assert (await send(intake, case_id)).status_code == 404
+    assert (await fetch(intake, case_id, TEXT)).status_code == 410
+    assert (await send(intake, case_id)).status_code == 410
     row = await intake.entities.db.fetchrow("SELECT * FROM evidence_object")
     assert row is not None
     bound_to = case.id.bytes + row["object"].encode()

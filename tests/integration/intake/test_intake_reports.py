@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from services.packs import DEFAULT_PACK
 from tests.support.cases import report_body
-from tests.support.intake import TEN, Intake
+from tests.support.intake import Intake
 from tests.support.intake import intake as running
 
 CALL = {"source": "call-centre", "external_id": "call-778"}
 AT = "2026-11-20T09:59:00+08:00"
-
-
-@pytest.fixture
-def pack_by_category(tmp_path: Path) -> str:
-    """The shipped pack, under which contacts of one category are one case for four hours."""
-    folder = shutil.copytree(DEFAULT_PACK, tmp_path / "pack")
-    text = (folder / "pack.yaml").read_text(encoding="utf-8")
-    changed = text.replace("collapse_category_window: PT0S", "collapse_category_window: PT4H")
-    assert changed != text
-    (folder / "pack.yaml").write_text(changed, encoding="utf-8")
-    return str(folder)
-
-
-@pytest.fixture
-async def by_category(dsns: Mapping[str, str], pack_by_category: str) -> AsyncIterator[Intake]:
-    """One replica under that pack."""
-    async with running(dsns, packs=pack_by_category) as replica:
-        await replica.set_clock(TEN)
-        yield replica
 
 
 def chat(case: dict[str, Any], **changes: Any) -> dict[str, Any]:

@@ -90,10 +90,10 @@ async def outcome(intake: Intake) -> tuple[Counter[str], dict[str, Any]]:
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_any_number_of_times_by_any_road_is_one_case(
-    dsns: Mapping[str, str], intake: Intake, seed: int
+    dsns: Mapping[str, str], by_category: Intake, pack_by_category: str, seed: int
 ) -> None:
-    rng = random.Random(seed)
-    async with running(dsns) as other:
+    intake, rng = by_category, random.Random(seed)
+    async with running(dsns, packs=pack_by_category) as other:
         rounds = [Round(f"{seed}.{n}", rng, [intake, other]) for n in range(ROUNDS)]
         for each in rounds:
             await each.run()

@@ -190,7 +190,7 @@ async def test_files_go_with_cases_that_are_over(here: Town) -> None:
     before = [line for line in await _chore(here, "intake").report() if line["kept"] == "evidence"]
     assert [line["due"] for line in before] == [1]
     await _chore(here, "intake").step()
-    left = await house.entities.db.fetch("SELECT case_id FROM evidence_blob")
+    left = await house.entities.db.fetch("SELECT case_id FROM evidence_object")
     assert [str(row["case_id"]) for row in left] == [open_]
     agent = here.as_("agent", "A1024")
     case = (await here.clients["intake"].get(f"/v1/cases/{over}", headers=agent)).json()
