@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from pydantic_core import from_json, to_json
+from msgspec.json import decode, encode
 
 from schemas.escalation import HolderChanged
 from schemas.topics import CASES, ESCALATIONS, STREAM_CONTROL
@@ -36,21 +36,21 @@ class Echo:
 
     def on_event(self, entity: Entity, incoming: Incoming, now: datetime) -> Decision:
         """Answer an event."""
-        document = from_json(entity.state) if entity.state else {"heard": 0}
+        document = decode(entity.state) if entity.state else {"heard": 0}
         document["heard"] += 1
         document["last"] = {"id": incoming.id, "type": incoming.type, "at": now}
         words = incoming.data.get("text") or incoming.data.get("description")
         document["words"] = words
         event = _said(now + _LATER, words)
         subject = entity.subject or UUID(incoming.data["data_subject"])
-        return Decision(to_json(document), ((ESCALATIONS, event),), now + _LATER, subject)
+        return Decision(encode(document), ((ESCALATIONS, event),), now + _LATER, subject)
 
     def on_wake(self, entity: Entity, wake: Wake, now: datetime) -> Decision:
         """Count it in a small document, whatever document was there; wake again soon, then late."""
-        woken = from_json(entity.state or b"{}").get("woken", 0) + 1
+        woken = decode(entity.state or b"{}").get("woken", 0) + 1
         document = {"woken": woken, "last": {"id": wake.id, "type": "wake", "at": now}}
         again = now + (WAKES_AGAIN if woken == 1 else _LONG_AFTER)
-        return Decision(to_json(document), ((ESCALATIONS, _said(again, None)),), again)
+        return Decision(encode(document), ((ESCALATIONS, _said(again, None)),), again)
 
     async def write(self, unit: Any, decided: Sequence[Decided]) -> None:
         """There are no side rows."""

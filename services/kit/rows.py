@@ -33,19 +33,23 @@ class Streams:
 def to_entity(row: Mapping[str, Any], streams: Streams, sealer: Sealer) -> Entity:
     """The entity of a row; its document is opened under the subject's key."""
     entity = Entity(
-        id=row["id"],
-        subject=row["subject"],
-        partition=row["part"],
-        parked=row["parked"],
+        row["id"],
+        row["subject"],
+        row["part"],
+        {
+            topic: Position(row[sequence], row[hash_], row[trail])
+            for topic, (sequence, hash_, trail) in zip(streams.inputs, _COLUMNS, strict=False)
+        },
+        {
+            topic: Position(row[sequence], row[hash_])
+            for topic, (sequence, hash_) in zip(streams.outputs, _OUT_COLUMNS, strict=False)
+        },
+        row["parked"],
         last_at=row["last_at"],
         wake_at=row["wake_at"],
         known_at=row["known_at"],
         held_until=row["held_until"],
     )
-    for topic, (sequence, hash_, trail) in zip(streams.inputs, _COLUMNS, strict=False):
-        entity.inputs[topic] = Position(row[sequence], row[hash_], row[trail])
-    for topic, (sequence, hash_) in zip(streams.outputs, _OUT_COLUMNS, strict=False):
-        entity.outputs[topic] = Position(row[sequence], row[hash_])
     if row["state"] is not None and entity.subject is not None:
         entity.state = sealer.open(entity.subject, row["state"], entity.id.bytes)
         entity.erased = entity.state is None
