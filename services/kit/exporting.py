@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from services.kit.audit.reading import shown
 from services.kit.entities import Entity
 from services.kit.faults import Invalid, NotFound
-from services.kit.http import decode_cursor, page, problem
+from services.kit.http import id_in, page, problem
 from services.kit.identity.access import CUSTOMER, OPS, Access, Rule
 from services.kit.identity.things import OwnList
 from services.kit.rows import to_entity
@@ -79,7 +79,7 @@ def build_export_router(service: str, entities: Entities, portable: Portable) ->
         whose = await _whose(entities, subject, customer, case_id)
         if await _is_erased(entities.sealer, whose):
             return _erased()
-        found = await _page(entities, portable, whose, _after(cursor), limit)
+        found = await _page(entities, portable, whose, id_in(cursor), limit)
         shown(request, [UUID(item["case_id"]) for item in found["items"]], [whose])
         taken_at = (await entities.now()).real.isoformat()
         return {"subject": str(whose), "service": service, "taken_at": taken_at, **found}
@@ -127,11 +127,3 @@ async def _page(
     items = [await portable.item(entity) for entity in read if entity.state is not None]
     following = str(rows[limit - 1]["id"]) if len(rows) > limit else None
     return {**page(items, following), **await portable.beside(subject)}
-
-
-def _after(cursor: str | None) -> UUID:
-    following = decode_cursor(cursor)
-    try:
-        return UUID(following) if following is not None else UUID(int=0)
-    except (ValueError, AttributeError, TypeError) as error:
-        raise Invalid("/cursor", "not a cursor that a list of ours has given") from error

@@ -10,6 +10,7 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
+from uuid import UUID
 
 import structlog
 from fastapi import FastAPI, Request
@@ -162,4 +163,23 @@ def decode_cursor(cursor: str | None) -> Any:
     try:
         return json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, binascii.Error) as error:
+        raise Invalid("/cursor", "not a cursor that a list of ours has given") from error
+
+
+def position_in(cursor: str | None, first: int) -> int:
+    """The position that a cursor stands for; `first` for none. Raises `Invalid`."""
+    position = decode_cursor(cursor)
+    if position is None:
+        return first
+    if not isinstance(position, int) or isinstance(position, bool) or not 0 <= position < 2**63:
+        raise Invalid("/cursor", "not a cursor that a list of ours has given")
+    return position
+
+
+def id_in(cursor: str | None) -> UUID:
+    """The id that a cursor stands for; the one before all others for none. Raises `Invalid`."""
+    following = decode_cursor(cursor)
+    try:
+        return UUID(following) if following is not None else UUID(int=0)
+    except (ValueError, AttributeError, TypeError) as error:
         raise Invalid("/cursor", "not a cursor that a list of ours has given") from error

@@ -11,8 +11,7 @@ from pydantic import Field
 from sse_starlette import EventSourceResponse
 
 from services.kit.audit.reading import shown, shown_now
-from services.kit.faults import Invalid
-from services.kit.http import decode_cursor, page
+from services.kit.http import page, position_in
 from services.kit.unit import Entities
 from services.kit.waiting import wait_until
 from services.notifier.core.recipient import Preferences
@@ -52,7 +51,7 @@ def router(entities: Entities, recipients: Recipients, inbox: Inbox) -> APIRoute
     ) -> dict[str, Any]:
         if case_id is not None and after is not None:
             await wait_until(entities, case_id, after)
-        found = await _page(entities, case_id, _position(cursor), limit)
+        found = await _page(entities, case_id, position_in(cursor, 0), limit)
         shown(request, {row["case_id"] for row in found["items"]})
         return found
 
@@ -111,15 +110,6 @@ async def _page(
         rows = await entities.db.fetch(QUERIES["of_case"], case_id, position, limit + 1)
     more = rows[limit - 1]["pos"] if len(rows) > limit else None
     return page([_shown(row) for row in rows[:limit]], more)
-
-
-def _position(cursor: str | None) -> int:
-    position = decode_cursor(cursor)
-    if position is None:
-        return 0
-    if not isinstance(position, int) or isinstance(position, bool) or not 0 <= position < 2**63:
-        raise Invalid("/cursor", "not a cursor that a list of ours has given")
-    return position
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:

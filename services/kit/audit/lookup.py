@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from services.kit.audit.reading import QUERIES
 from services.kit.faults import Invalid
-from services.kit.http import decode_cursor, page
+from services.kit.http import page, position_in
 from services.kit.identity.access import OPS, Access, Rule
 from services.kit.unit import Entities
 
@@ -86,7 +86,7 @@ def build_audit_router(service: str, entities: Entities) -> APIRouter:
             about = entities.sealer.subject_of("customer", customer)
             if subject not in (None, about):
                 raise Invalid("/customer", "is somebody else than subject")
-        wanted = Wanted(about, case_id, actor, since, until, _before(cursor), limit)
+        wanted = Wanted(about, case_id, actor, since, until, position_in(cursor, _END), limit)
         return await _lookup(entities, wanted)
 
     return router
@@ -118,12 +118,3 @@ def _line(row: Any) -> dict[str, Any]:
         **named,
         "at": row["at"].isoformat(),
     }
-
-
-def _before(cursor: str | None) -> int:
-    before = decode_cursor(cursor)
-    if before is None:
-        return _END
-    if not isinstance(before, int) or isinstance(before, bool) or not 0 <= before <= _END:
-        raise Invalid("/cursor", "not a cursor that a list of ours has given")
-    return before

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from aiokafka.errors import OutOfOrderSequenceNumber
 from services.kit.outlet import KafkaOutlet
 from services.kit.parcels import Message
 from services.kit.relay import Relay
+from services.kit.unit import Entities
 from services.local.broker import BrokerAddress
 from tests.support import kit
 
@@ -146,9 +148,11 @@ async def test_a_broker_with_another_id_gets_what_was_not_confirmed(
         await outlet.rebuild()
 
 
-async def test_only_the_holder_of_the_lease_publishes(
+@asynccontextmanager
+async def two_relays(
     dsns: dict[str, str], broker: BrokerAddress, prefix: str
-) -> None:
+) -> AsyncIterator[tuple[Entities, Relay, Relay]]:
+    """Two relays of one service, of which the first holds the lease."""
     async with kit.entities(dsns, kit.WRITER) as writer:
         settings = kit.settings(dsns, broker, prefix, "intake")
         outlets = [KafkaOutlet(settings, f"writer{n}") for n in range(2)]
@@ -156,6 +160,14 @@ async def test_only_the_holder_of_the_lease_publishes(
             Relay(writer, outlet, f"r{n}", READERS) for n, outlet in enumerate(outlets)
         )
         await first.step()
+        yield writer, first, second
+        await asyncio.gather(*(outlet.rebuild() for outlet in outlets))
+
+
+async def test_only_the_holder_of_the_lease_publishes(
+    dsns: dict[str, str], broker: BrokerAddress, prefix: str
+) -> None:
+    async with two_relays(dsns, broker, prefix) as (writer, first, second):
         async with writer.transaction() as unit:
             await kit.emit(unit, uuid.uuid4(), "one")
         await second.step()
@@ -163,7 +175,6 @@ async def test_only_the_holder_of_the_lease_publishes(
         await first.resign()
         await second.step()
         assert second.published == 1
-        await asyncio.gather(*(outlet.rebuild() for outlet in outlets))
 
 
 async def test_after_the_clock_was_set_back_no_event_is_older_than_what_was_announced(
@@ -184,19 +195,12 @@ async def test_after_the_clock_was_set_back_no_event_is_older_than_what_was_anno
 async def test_a_lease_from_before_the_clock_was_set_back_binds_nobody(
     dsns: dict[str, str], broker: BrokerAddress, prefix: str
 ) -> None:
-    async with kit.entities(dsns, kit.WRITER) as writer:
-        settings = kit.settings(dsns, broker, prefix, "intake")
-        outlets = [KafkaOutlet(settings, f"writer{n}") for n in range(2)]
-        first, second = (
-            Relay(writer, outlet, f"r{n}", READERS) for n, outlet in enumerate(outlets)
-        )
-        await first.step()
+    async with two_relays(dsns, broker, prefix) as (writer, _, second):
         await writer.db.execute("UPDATE lease SET until = until + interval '2 minutes'")
         async with writer.transaction() as unit:
             await kit.emit(unit, uuid.uuid4(), "one")
         await second.step()
         assert second.published == 1
-        await asyncio.gather(*(outlet.rebuild() for outlet in outlets))
 
 
 async def test_a_relay_that_has_just_started_notices_that_the_broker_lost_the_end(
