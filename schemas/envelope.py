@@ -161,7 +161,8 @@ def parse_after(text: str) -> dict[str, int]:
 
 def format_after(positions: Mapping[str, int]) -> str:
     """The opposite of `parse_after`; positions of 0 say nothing and are left out."""
-    return ",".join(f"{topic}:{number}" for topic, number in sorted(positions.items()) if number)
+    told = [f"{topic}:{number}" for topic, number in sorted(positions.items()) if number]
+    return ",".join(told)
 
 
 def _id(read: Callable[[str], UUID], name: str, text: str) -> UUID:

@@ -23,7 +23,7 @@ from services.kit import telemetry
 from services.kit.broker_security import security
 from services.kit.db import RETRYABLE_ERRORS
 from services.kit.ending import ended
-from services.kit.polling import Commits, wait_inside_the_poll
+from services.kit.polling import Commits, fetch_when_all_is_taken, wait_inside_the_poll
 from services.kit.rebalancing import Known, Rebalancing
 from services.kit.same_broker import AnotherBrokerError, SameBroker
 from services.kit.settings import Settings
@@ -134,6 +134,7 @@ class Bus:
             self._broker, self._subscriber = self._build()
             try:
                 await self._broker.start()
+                fetch_when_all_is_taken(self._consumer)
                 if self._forgetful:
                     await self._same.begin(self._consumer)
             except Exception as error:  # aiokafka tries its bootstrap list once, then raises

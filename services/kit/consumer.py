@@ -56,12 +56,12 @@ class Consumer:
         return any(is_work(item) for item in items)
 
     def _behind(self, records: Sequence[Record]) -> Fetched:
-        """The next offset of each partition once these are taken."""
-        found: dict[tuple[str, int], int] = {}
-        for record in records:
-            place = (record.topic.removeprefix(self.reader.prefix), record.partition)
-            found[place] = max(found.get(place, 0), record.offset + 1)
-        return found
+        """The next offset of each partition once these are taken; they ascend in each."""
+        found = {(record.topic, record.partition): record.offset + 1 for record in records}
+        return {
+            (topic.removeprefix(self.reader.prefix), partition): following
+            for (topic, partition), following in found.items()
+        }
 
     async def _with_retries(self, items: Sequence[Sorted], fetched: Fetched) -> None:
         deadline = asyncio.get_running_loop().time() + self.patience_s

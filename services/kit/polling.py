@@ -1,7 +1,8 @@
 """How the consumer waits and when it commits, where FastStream's own ways cost an idle core.
 
-Owns two habits: wait inside the poll instead of napping after each empty one (a nap also delays
-what arrives meanwhile), and tell the group now and then how far the database has come.
+Owns three habits: wait inside the poll instead of napping after each empty one (a nap also delays
+what arrives meanwhile), fetch anew only when all that was fetched is taken, and tell the group now
+and then how far the database has come.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from services.kit.wire import Record
 
 _log = structlog.get_logger(__name__)
 _POLL_MS: Final = 1000
+_UNTIL_TAKEN_S: Final = 5.0
+"""Well below the minute after which a consumer that fetches nothing counts as dead."""
 _AFTER_PROGRESS_S: Final = 10.0
 _COMMIT_S: Final = 5.0
 """So long a broker that is away is waited for, also by a stop."""
@@ -40,6 +43,17 @@ def wait_inside_the_poll(subscriber: Any) -> None:
     subscriber.get_msg = get_msg
 
 
+def fetch_when_all_is_taken(consumer: Any) -> None:
+    """Have a started consumer ask a broker for more only when nothing of its last answer is left.
+
+    aiokafka asks after a tenth of a second, for the partitions of which nothing is left. If those
+    are at their end, the broker waits for as long as it may (`fetch_max_wait_ms`), and until it
+    has answered, the others, which have more, are not asked for: a batch that took longer than
+    that tenth held up what followed by a second. All partitions share our handler anyway.
+    """
+    consumer._fetcher._prefetch_backoff = _UNTIL_TAKEN_S
+
+
 class Commits:
     """When offsets are committed: so often at most after work, each ten seconds after progress.
 
@@ -54,12 +68,12 @@ class Commits:
         self._seconds = seconds
         self._at = float("-inf")
         self._worked = False
-        self._taken: dict[TopicPartition, int] = {}
+        self._taken: dict[tuple[str, int], int] = {}
 
     def taken(self, records: Sequence[Record], *, worked: bool) -> None:
         """Note that the database has these records."""
         for record in records:
-            self._taken[TopicPartition(record.topic, record.partition)] = record.offset + 1
+            self._taken[record.topic, record.partition] = record.offset + 1
         self._worked = self._worked or worked
 
     async def in_time(self, consumer: Any) -> None:
@@ -78,7 +92,8 @@ class Commits:
         taken, self._taken = self._taken, {}
         self._at, self._worked = self._seconds(), False
         ours = consumer.assignment()
-        offsets = {where: offset for where, offset in taken.items() if where in ours}
+        found = {TopicPartition(*where): offset for where, offset in taken.items()}
+        offsets = {where: offset for where, offset in found.items() if where in ours}
         try:
             if offsets:
                 await asyncio.wait_for(consumer.commit(offsets), _COMMIT_S)

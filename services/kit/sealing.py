@@ -32,6 +32,8 @@ BLANK: Final = b""
 _VERSION: Final = b"\x01"
 _CACHE_S: Final = 300.0
 _CACHE_SIZE: Final = 50_000
+_NONCE: Final = 12
+_NONCES: Final = 256
 # Each use is noted in the statement that fetches the key; WITH parts that write must be outermost.
 _USE = """used AS (INSERT INTO key_use (subject, service, hour)
     SELECT unnest($1::uuid[]), $2, date_trunc('hour', clock_timestamp()) ON CONFLICT DO NOTHING)"""
@@ -74,6 +76,7 @@ class Sealer:
         self.keys = keys
         self._service = service
         self._random_bytes = random_bytes
+        self._nonces: list[bytes] = []
         self._master = AESGCM(_derive(master_key, b"recourse wrap"))
         self._index_key = _derive(master_key, b"recourse blind index")
         self._store = AESGCM(_derive(master_key, b"recourse store"))
@@ -82,12 +85,12 @@ class Sealer:
     async def load(self, subjects: Iterable[UUID], *, create: bool = False) -> None:
         """Have the keys of these subjects at hand; `create` makes the missing ones (committed)."""
         self._make_room()
-        wanted = sorted(subject for subject in set(subjects) if not self._is_fresh(subject))
+        wanted = self._not_at_hand(subjects)
         if wanted and create:
             wrapped = [self._wrap(subject, self._random_bytes(32)) for subject in wanted]
             self._keep(await self.keys.fetch(_MAKE, wanted, self._service, wrapped))
             # One that somebody else made at the same time is seen by the next statement only.
-            wanted = [subject for subject in wanted if not self._is_fresh(subject)]
+            wanted = self._not_at_hand(wanted)
         if wanted:
             self._keep(await self.keys.fetch(_LOAD, wanted, self._service))
 
@@ -97,13 +100,16 @@ class Sealer:
             for subject in list(self._cache)[: _CACHE_SIZE // 2]:
                 del self._cache[subject]
 
-    def _is_fresh(self, subject: UUID) -> bool:
-        """Whether the key is at hand and not too old; it then counts as asked for just now."""
-        found = self._cache.pop(subject, None)
-        if found is None or found[1] < monotonic() - _CACHE_S:
-            return False
-        self._cache[subject] = found
-        return True
+    def _not_at_hand(self, subjects: Iterable[UUID]) -> list[UUID]:
+        """Those whose key is missing or too old, sorted; the others count as asked for just now."""
+        cache, oldest, wanted = self._cache, monotonic() - _CACHE_S, []
+        for subject in set(subjects):
+            found = cache.pop(subject, None)
+            if found is None or found[1] < oldest:
+                wanted.append(subject)
+            else:
+                cache[subject] = found
+        return sorted(wanted)
 
     def _keep(self, rows: Iterable[Mapping[str, Any]]) -> None:
         for row in rows:
@@ -193,8 +199,18 @@ class Sealer:
         return self._cache[subject][0]
 
     def _seal(self, key: AESGCM, plaintext: bytes, bound_to: bytes) -> bytes:
-        nonce = self._random_bytes(12)
+        nonce = self._nonce()
         return _VERSION + nonce + key.encrypt(nonce, plaintext, bound_to)
+
+    def _nonce(self) -> bytes:
+        """A nonce that nobody else has; many are drawn at once, for a system call costs as much as
+        the cipher. Taking one is atomic, whichever thread asks."""
+        try:
+            return self._nonces.pop()
+        except IndexError:
+            drawn = self._random_bytes(_NONCES * _NONCE)
+            self._nonces += [drawn[at : at + _NONCE] for at in range(0, len(drawn), _NONCE)]
+            return self._nonces.pop()
 
     def _wrap(self, subject: UUID, key: bytes) -> bytes:
         return self._seal(self._master, key, subject.bytes)

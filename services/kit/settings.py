@@ -133,7 +133,7 @@ class Settings(KafkaSettings, IdentitySettings, KeysSettings):
         "the first that takes a case has it",
     )
     pool_size: int = 6
-    batch_records: int = 500
+    batch_records: int = 1000
     statement_timeout_s: float = 30
     lock_timeout_s: float = 10
     idle_in_transaction_timeout_s: float = 30
