@@ -29,7 +29,7 @@ async def measure(ground: Ground, sizes: Sizes) -> Sequence[Row]:
     place = await ground.place()
     timed = _evenly(_TIMED_FROM, sizes.calm_per_s, sizes.timed_s)
     slots = [OPENED_AT + timedelta(minutes=number) for number in range(sizes.slots)]
-    dues = [at + FIRST_RESPONSE for at in slots[: 3 * sizes.repetitions]]
+    dues = [at + FIRST_RESPONSE for at in slots[: rungs.DUES * sizes.repetitions]]
     async with opened(place) as cases:
         began = time.monotonic()
         await cases.open([-1 - number for number in range(len(timed))], timed)
@@ -41,7 +41,7 @@ async def measure(ground: Ground, sizes: Sizes) -> Sequence[Row]:
         given = f", {sizes.crowd} open cases"
         ground.tell(await idle.of_place(ground, place, sizes, given))
         ground.tell(await lateness.measure(place, cases, timed, sizes.crowd))
-        return await rungs.measure(cases, dues, sizes.crowd)
+        return await rungs.measure(place, cases, dues, sizes.crowd)
 
 
 def _evenly(first: datetime, per_s: int, seconds: int) -> list[datetime]:

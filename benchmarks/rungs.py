@@ -7,22 +7,24 @@ that they were claimed. The kit alone writes a small state and one event for eac
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from benchmarks.echo import WAKES_AGAIN, Echo
+from benchmarks.echo import WAKES_AGAIN
+from benchmarks.ground import Place
 from benchmarks.measurement import Better, NotMeasured, Row, Samples
 from benchmarks.open_cases import OpenCases
+from benchmarks.workers import BATCH, Workers, workers
 from services.kit.db import Database
-from services.kit.entities import Logic
-from services.kit.runtime import calm_the_collector
-from services.kit.timers import Timers
 
-_NEVER_STALE_S: Final = 1e9
-_LIMIT: Final = 500
+_NUMBERS: Final = {1: "one worker", 2: "two workers"}
+DUES: Final = 5
+"""So many instants at which cases are due does one repetition need."""
 _DUE: Final = "SELECT count(*) FROM entity WHERE wake_at <= $1 AND held_until IS NULL"
 _CLAIM: Final = """SELECT id FROM entity WHERE wake_at <= $1 AND held_until IS NULL
 ORDER BY wake_at LIMIT $2 FOR UPDATE SKIP LOCKED"""
@@ -36,27 +38,57 @@ _ECHOED: Final = "SELECT count(*) AS events FROM log WHERE type LIKE '%holder.ch
 _Rates = tuple[float, float]
 
 
-async def measure(cases: OpenCases, dues: Sequence[datetime], open_cases: int) -> Sequence[Row]:
-    """Rungs per second, and per CPU second, of one worker: the timers' steps in this process.
+async def measure(
+    place: Place, cases: OpenCases, dues: Sequence[datetime], open_cases: int
+) -> Sequence[Row]:
+    """Rungs per second, and per CPU second of a worker, with one worker and with two.
 
-    Python's collector is set as in a service.
-
-    At each instant of `dues` some cases become due; the baseline, the timers and the kit alone
-    take turns.
+    At each instant of `dues` some cases become due; the baseline and all workers take turns.
     """
-    ours, kit, bare = [], [], []
-    for of_bare, of_ours, of_kit in zip(dues[::3], dues[1::3], dues[2::3], strict=True):
-        await cases.go_to(of_bare)
-        bare.append(await _claims(cases.entities.db, of_bare))
-        await cases.go_to(of_ours)
-        ours.append(await _climbs(cases, of_ours))
-        await cases.go_to(of_kit)
-        kit.append(await _echoes(cases, of_kit))
-    what = f"{open_cases} open cases, one worker"
-    return [
-        *_rows(f"due rungs, full effect, {what}", ours, bare),
-        *_rows(f"due rungs, the kit alone, {what}", kit, bare),
-    ]
+    bare: list[_Rates] = []
+    async with contextlib.AsyncExitStack() as parts:
+        subjects = [
+            await parts.enter_async_context(_subject(place, cases, number, kit_alone=kit_alone))
+            for kit_alone in (False, True)
+            for number in (1, 2)
+        ]
+        for first in range(0, len(dues), DUES):
+            turn = dues[first : first + DUES]
+            await cases.go_to(turn[0])
+            bare.append(await _claims(cases.entities.db, turn[0]))
+            for subject, due in zip(subjects, turn[1:], strict=True):
+                await cases.go_to(due)
+                await subject.measure(due)
+    return [row for subject in subjects for row in subject.rows(open_cases, bare)]
+
+
+@dataclass(slots=True)
+class _Subject:
+    """Who fires, and at which rates."""
+
+    workers: Workers
+    cases: OpenCases
+    kit_alone: bool
+    rates: list[_Rates] = field(default_factory=list)
+
+    async def measure(self, due: datetime) -> None:
+        """Have the cases fired that are due at an instant. Raises `NotMeasured`."""
+        fire = _echoes if self.kit_alone else _climbs
+        self.rates.append(await fire(self.cases, due, self.workers))
+
+    def rows(self, open_cases: int, bare: Sequence[_Rates]) -> list[Row]:
+        """What was measured, beside the baseline."""
+        effect = "the kit alone" if self.kit_alone else "full effect"
+        number = _NUMBERS[len(self.workers.processes)]
+        return _rows(f"due rungs, {effect}, {open_cases} open cases, {number}", self.rates, bare)
+
+
+@contextlib.asynccontextmanager
+async def _subject(
+    place: Place, cases: OpenCases, number: int, *, kit_alone: bool
+) -> AsyncIterator[_Subject]:
+    async with workers(place, number, kit_alone=kit_alone) as started:
+        yield _Subject(started, cases, kit_alone)
 
 
 def _rows(what: str, ours: Sequence[_Rates], bare: Sequence[_Rates]) -> list[Row]:
@@ -79,48 +111,35 @@ async def _claims(db: Database, due: datetime) -> _Rates:
     began, cpu_s = time.perf_counter(), time.process_time()
     while claimed < amount:
         async with db.transaction() as connection:
-            rows = await connection.fetch(_CLAIM, due, _LIMIT)
+            rows = await connection.fetch(_CLAIM, due, BATCH)
             await connection.execute(_CLAIMED, [row["id"] for row in rows])
         claimed += len(rows)
     took_s, used_s = time.perf_counter() - began, time.process_time() - cpu_s
     return amount / took_s, amount / used_s
 
 
-async def _climbs(cases: OpenCases, due: datetime) -> _Rates:
+async def _climbs(cases: OpenCases, due: datetime, firing: Workers) -> _Rates:
     db = cases.entities.db
     amount, before = await _due(db, due), await _counted(db, _CLIMBED)
-    rates = await _fired(cases, cases.logic, amount)
+    rates = await firing.fire(amount)
     climbed = await _counted(db, _CLIMBED) - before
     if climbed != dict.fromkeys(("rungs", "entries", "events"), amount):
         raise NotMeasured(f"not each of {amount} cases climbed one rung, once: {climbed}")
     return rates
 
 
-async def _echoes(cases: OpenCases, due: datetime) -> _Rates:
+async def _echoes(cases: OpenCases, due: datetime, firing: Workers) -> _Rates:
     """The second wake-up of each case is measured: the first leaves it the kit's own document."""
-    db, echo = cases.entities.db, Echo()
+    db = cases.entities.db
     amount = await _due(db, due)
-    await _fired(cases, echo, amount)
+    await firing.fire(amount)
     await cases.go_to(due + WAKES_AGAIN)
     before = await _counted(db, _ECHOED)
-    rates = await _fired(cases, echo, await _due(db, due + WAKES_AGAIN))
+    rates = await firing.fire(await _due(db, due + WAKES_AGAIN))
     echoed = await _counted(db, _ECHOED) - before
     if echoed != {"events": amount}:
         raise NotMeasured(f"not each of {amount} cases spoke once: {echoed}")
     return rates
-
-
-async def _fired(cases: OpenCases, logic: Logic, amount: int) -> _Rates:
-    calm_the_collector()
-    timers = Timers(cases.entities, logic, stale_after_s=_NEVER_STALE_S, batch=_LIMIT)
-    began, cpu_s = time.perf_counter(), time.process_time()
-    while timers.fired < amount:
-        fired = timers.fired
-        await timers.step()
-        if timers.fired == fired:
-            raise NotMeasured(f"only {fired} of {amount} cases fired")
-    took_s, used_s = time.perf_counter() - began, time.process_time() - cpu_s
-    return amount / took_s, amount / used_s
 
 
 async def _due(db: Database, due: datetime) -> int:

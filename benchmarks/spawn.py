@@ -10,7 +10,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,6 +31,15 @@ class Spawned:
     pid: int
     port: int
     ready_s: float
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Let it stand still meanwhile; only for as long as its place in a group waits."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
 
 
 @contextlib.asynccontextmanager
