@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 from aiokafka import TopicPartition
 from faststream import AckPolicy
-from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka import KafkaBroker
 from faststream.message import AckStatus
 
 from services.kit import telemetry
@@ -65,9 +65,13 @@ async def without_headers(records: Any, original: Callable[[Any], Awaitable[Any]
     return message
 
 
-async def raw_records(message: Any) -> Any:
-    """No decoding by FastStream: one bad JSON must not lose its batch. We decode one by one."""
-    return message.raw_message
+async def the_message(message: Any) -> Any:
+    """No decoding by FastStream: one bad JSON must not lose its batch. We decode one by one.
+
+    The handler is given the message itself. FastStream would find it for a parameter that is
+    annotated so, but resolves that in a thread, for every batch.
+    """
+    return message
 
 
 class Bus:
@@ -155,6 +159,7 @@ class Bus:
             graceful_timeout=15.0,
             metadata_max_age_ms=_METADATA_MS,
             allow_auto_create_topics=False,
+            apply_types=False,
         )
         subscriber = broker.subscriber(
             *self.topics,
@@ -165,7 +170,7 @@ class Bus:
             auto_offset_reset="earliest",
             no_reply=True,
             parser=without_headers,
-            decoder=raw_records,
+            decoder=the_message,
             listener=self._drain,
             **self._profile,
         )
@@ -173,7 +178,7 @@ class Bus:
         subscriber(self._on_batch)
         return broker, subscriber
 
-    async def _on_batch(self, message: KafkaMessage) -> None:
+    async def _on_batch(self, message: Any) -> None:
         if self.failed:
             await asyncio.sleep(1)
             raise RuntimeError("this consumer has stopped; its log says why")
@@ -192,6 +197,7 @@ class Bus:
             raise
         finally:
             self._drain.end()
+            message.clear_cache()  # it holds itself, and with it every record
         message.committed = AckStatus.ACKED  # or FastStream commits the client's position
         # Only now: a commit may wait for a rebalance, which waits for the batch.
         await (self._commit() if self._stopping else self._commits.in_time(message.consumer))
