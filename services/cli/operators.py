@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
+from rich.table import Column, Table
 
 from services.cli.client import address, call, every, fail, show
 from services.local.state import DEFAULT_STATE
@@ -183,7 +183,8 @@ def print_rows(items: list[dict[str, object]], columns: tuple[str, ...], as_json
     if as_json:
         show(items)
         return
-    table = Table(*columns)
+    # Ids are for copying: where there is no room they go on in the next line.
+    table = Table(*(Column(name, overflow="fold") for name in columns))
     for item in items:
         table.add_row(*(str(item[name]) if item[name] is not None else "" for name in columns))
     Console().print(table if items else "none")

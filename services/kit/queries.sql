@@ -122,13 +122,16 @@ FROM unnest($1::bytea[], $2::text[], $3::int[], $4::bigint[], $5::bytea[], $6::t
 ON CONFLICT (hash) DO UPDATE SET retry_at = excluded.retry_at
 
 -- name: foreign_due
--- Whether any waiting foreign message is to be tried again.
-SELECT 1 FROM foreign_waiting WHERE retry_at <= clock_timestamp() LIMIT 1
+-- Whether any waiting foreign message is to be tried again. One that is to be later than any can was
+-- put off before the clock was set back, and is due.
+SELECT 1 FROM foreign_waiting WHERE retry_at <= clock_timestamp()
+    OR retry_at > clock_timestamp() + interval '2 seconds' LIMIT 1
 
 -- name: claim_foreign
--- Waiting foreign messages whose next try is due.
+-- Waiting foreign messages whose next try is due, as in `foreign_due`.
 SELECT hash, topic, part, offset_, raw, reason, at FROM foreign_waiting
-WHERE retry_at <= clock_timestamp() ORDER BY retry_at LIMIT $1 FOR UPDATE SKIP LOCKED
+WHERE retry_at <= clock_timestamp() OR retry_at > clock_timestamp() + interval '2 seconds'
+ORDER BY retry_at LIMIT $1 FOR UPDATE SKIP LOCKED
 
 -- name: drop_foreign
 -- Waiting foreign messages that were taken or given up.

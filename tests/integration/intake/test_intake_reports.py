@@ -157,6 +157,15 @@ async def test_what_names_an_unknown_case_waits_for_it(intake: Intake) -> None:
     assert await intake.event_names() == ["case.opened", "contact.added"]
 
 
+async def test_what_was_put_off_before_the_clock_was_set_back_is_tried(intake: Intake) -> None:
+    await intake.consume(intake.record("contact.reported", chat(CALL)))
+    await intake.consume(intake.record("case.reported", report_body()))
+    later = "UPDATE foreign_waiting SET retry_at = clock_timestamp() + interval '2 minutes'"
+    await intake.entities.db.execute(later)
+    await intake.patience.step()
+    assert await intake.event_names() == ["case.opened", "contact.added"]
+
+
 async def test_a_wait_in_vain_ends_by_the_time_of_its_tries(
     intake: Intake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
