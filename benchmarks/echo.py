@@ -1,8 +1,8 @@
 """The kit alone: a service that answers each event, and each wake-up, with one event.
 
 `python -m benchmarks.echo` runs it in escalation's place, on the same topics and schema, so that
-what it does not need is what deciding costs. Its document is sealed and so is a part of its event.
-Never decides anything.
+what it does not need is what deciding costs. Its document is sealed and so is a part of its event;
+a wake-up enters a rung, of which the table is the judge. Never decides anything.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from services.kit.unit import Entities
 
 _STREAMS: Final = Streams(source="escalation", inputs=(CASES,), outputs=(ESCALATIONS,))
 _LATER: Final = timedelta(minutes=15)
+_RUNG: Final = "woken"
+_COLUMNS: Final = ("case_id", "episode", "rung", "visit", "entered_at", "reason", "lateness_ms")
 WAKES_AGAIN: Final = timedelta(seconds=20)
 _LONG_AFTER: Final = timedelta(days=1)
 
@@ -50,10 +52,16 @@ class Echo:
         woken = decode(entity.state or b"{}").get("woken", 0) + 1
         document = {"woken": woken, "last": {"id": wake.id, "type": "wake", "at": now}}
         again = now + (WAKES_AGAIN if woken == 1 else _LONG_AFTER)
-        return Decision(encode(document), ((ESCALATIONS, _said(again, None)),), again)
+        told = ((ESCALATIONS, _said(again, None)),)
+        return Decision(
+            encode(document), told, again, effects=(entity.id, 1, _RUNG, woken, now, "woken", 0)
+        )
 
     async def write(self, unit: Any, decided: Sequence[Decided]) -> None:
-        """There are no side rows."""
+        """The rungs that were entered."""
+        rungs = [row for each in decided if (row := each.decision.effects) is not None]
+        if rungs:
+            await unit.conn.copy_records_to_table("rung", records=rungs, columns=_COLUMNS)
 
 
 def _said(next_due_at: datetime, words: str | None) -> HolderChanged:

@@ -10,8 +10,9 @@ import struct
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from hashlib import sha256
-from typing import NamedTuple
 from uuid import UUID
+
+from msgspec import Struct
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"
@@ -27,7 +28,7 @@ class EnvelopeError(ValueError):
     """The headers are not a CloudEvent we can read; `str()` says which one and why."""
 
 
-class Envelope(NamedTuple):
+class Envelope(Struct, frozen=True):
     """One event of a case's stream.
 
     `sequence` is the position in the case's stream of that topic (1, 2, 3...), 0 for events that
@@ -161,7 +162,8 @@ def parse_after(text: str) -> dict[str, int]:
 
 def format_after(positions: Mapping[str, int]) -> str:
     """The opposite of `parse_after`; positions of 0 say nothing and are left out."""
-    told = [f"{topic}:{number}" for topic, number in sorted(positions.items()) if number]
+    in_order = positions.items() if len(positions) < 2 else sorted(positions.items())
+    told = [f"{topic}:{number}" for topic, number in in_order if number]
     return ",".join(told)
 
 

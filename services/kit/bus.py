@@ -1,14 +1,13 @@
 """The bus: the only place that speaks to FastStream and aiokafka, and sets all their policies.
 
 Their defaults lose messages: at most once, `latest`, one partition, replies to topics that a
-stranger names, a whole batch lost for one undecodable header. Owns the subscriber, its parser and
-decoder, start with retries, the watch over position and fetches. Never decides about a record.
+stranger names, a whole batch lost for one undecodable header. Owns the subscriber, start with
+retries, the watch over position and fetches. Never decides about a record.
 """
 
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -27,6 +26,7 @@ from services.kit.polling import Commits, fetch_when_all_is_taken, wait_inside_t
 from services.kit.rebalancing import Known, Rebalancing
 from services.kit.same_broker import AnotherBrokerError, SameBroker
 from services.kit.settings import Settings
+from services.kit.undecoded import the_message, without_headers
 from services.kit.wire import Record
 
 _log = structlog.get_logger(__name__)
@@ -53,25 +53,6 @@ _PROFILES: dict[str, dict[str, Any]] = {
 }
 # A broker that forgets everything must hear as little as can be of offsets that it had before.
 _COMMIT_EACH_S = {"embedded": 0.0, "apache": 1.0}
-
-
-async def without_headers(records: Any, original: Callable[[Any], Awaitable[Any]]) -> Any:
-    """FastStream's parser reads every header as UTF-8: hand it none, keep the originals.
-
-    One record is enough for it; the whole batch stays in `raw_message`.
-    """
-    message = await original((dataclasses.replace(records[0], headers=(), value=b""),))
-    message.raw_message = records
-    return message
-
-
-async def the_message(message: Any) -> Any:
-    """No decoding by FastStream: one bad JSON must not lose its batch. We decode one by one.
-
-    The handler is given the message itself. FastStream would find it for a parameter that is
-    annotated so, but resolves that in a thread, for every batch.
-    """
-    return message
 
 
 class Bus:

@@ -15,6 +15,8 @@ READ: Final = """
 SELECT clock_timestamp() AS real, c.origin, c.speed, c."offset", c.moved_at
 FROM (SELECT 1) one LEFT JOIN simulated_clock c ON true"""
 
+_MS: Final = timedelta(milliseconds=1)
+
 
 class _Fetches(Protocol):
     async def fetchrow(self, query: str, *args: Any) -> Any: ...
@@ -38,7 +40,7 @@ class Now:
             start = max(self.moved_at, known_at or self.moved_at)
         else:
             start = self.real - (self.domain - due_at) / (self.speed or 1)
-        return max(0, round((self.real - start) / timedelta(milliseconds=1)))
+        return max(0, round((self.real - start) / _MS))
 
 
 async def read(connection: _Fetches) -> Now:

@@ -1,16 +1,18 @@
 """Entities: the row that a case is to the kit, and what a decision does to it.
 
-Owns the shapes that cross from the pure cores into the shell. Never decides anything.
+Owns the shapes that cross from the pure cores into the shell. Never decides anything. They are made
+for every event, and msgspec's structs take a third of the time of tuples with names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from services.kit.wire import Emittable
 
@@ -18,8 +20,7 @@ _MARK = 4
 _REMEMBERED = 256
 
 
-@dataclass(slots=True)
-class Position:
+class Position(Struct):
     """How far a stream of an entity is: the last sequence and the hash of that event.
 
     `trail` has the first bytes of the hashes of the last events of an input, the newest last.
@@ -40,8 +41,7 @@ class Position:
         return at >= 0 and self.trail[at : at + _MARK] != hash[:_MARK]
 
 
-@dataclass(slots=True)
-class Entity:
+class Entity(Struct):
     """One locked (or read) entity. `state` is the core's document in plain bytes.
 
     `state` is None for a stub that was never decided. `erased` says that a document exists but
@@ -77,7 +77,7 @@ class Entity:
         return {topic: position.sequence for topic, position in streams.items()}
 
 
-class Decision(NamedTuple):
+class Decision(Struct, frozen=True):
     """What a core decided about one entity. `state` None leaves the document as it is.
 
     `held_until` (real time) takes the entity out of the timers' claim until its stream speaks
@@ -92,7 +92,7 @@ class Decision(NamedTuple):
     effects: Any = None
 
 
-class Produced(NamedTuple):
+class Produced(Struct, frozen=True):
     """An event as it was numbered."""
 
     topic: str
@@ -103,7 +103,7 @@ class Produced(NamedTuple):
     data: Emittable
 
 
-class Decided(NamedTuple):
+class Decided(Struct, frozen=True):
     """A decision that was applied, with the events it produced."""
 
     entity: Entity
@@ -111,7 +111,7 @@ class Decided(NamedTuple):
     produced: tuple[Produced, ...]
 
 
-class Incoming(NamedTuple):
+class Incoming(Struct, frozen=True):
     """One message to decide about; `data` has public and unsealed private fields merged.
 
     `event` is what the codec read it as: checked, and of the newest version (None: foreign).
@@ -131,7 +131,7 @@ class Incoming(NamedTuple):
     after: Mapping[str, int] = MappingProxyType({})
 
 
-class Wake(NamedTuple):
+class Wake(Struct, frozen=True):
     """Why the timers ask. `silent_s` is the age of the entity's input heartbeat in real seconds.
 
     The ids of the events that a wake-up leads to derive from its `id`.

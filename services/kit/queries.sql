@@ -34,7 +34,7 @@ ORDER BY wake_at LIMIT $2 FOR UPDATE SKIP LOCKED
 
 -- name: write
 -- All that a transaction leaves, at once: its events go to the log and are queued for the relay,
--- every entity is written back. Positions are drawn in the order of the arrays, under the entities'
+-- every entity is written back: whole, or, where its inputs stand still, what was decided. Positions are drawn in the order of the arrays, under the entities'
 -- locks. No event is older than what was announced to be complete, even where the clock was set back:
 -- republishing begins at an instant that readers have confirmed. Relay and timers are woken at commit.
 WITH appended AS (
@@ -48,9 +48,14 @@ saved AS (
         h2 = u.h2, o1 = u.o1, p1 = u.p1, o2 = u.o2, p2 = u.p2, parked = u.parked, state = u.state,
         last_at = u.last_at, wake_at = u.wake_at, known_at = u.known_at, held_until = u.held_until,
         g1 = u.g1, g2 = u.g2
-    FROM unnest($3::entity_row[]) AS u WHERE e.id = u.id)
+    FROM unnest($3::entity_row[]) AS u WHERE e.id = u.id),
+decided AS (
+    UPDATE entity e SET o1 = u.o1, p1 = u.p1, o2 = u.o2, p2 = u.p2, state = u.state,
+        last_at = u.last_at, wake_at = u.wake_at, known_at = u.known_at, held_until = u.held_until
+    FROM unnest($4::outcome_row[]) AS u WHERE e.id = u.id)
 SELECT pg_notify(current_schema() || woken.channel, '')
-FROM (VALUES ('_unpublished', cardinality($2)), ('_wake', cardinality($3))) AS woken(channel, rows)
+FROM (VALUES ('_unpublished', cardinality($2)), ('_wake', cardinality($3) + cardinality($4)))
+    AS woken(channel, rows)
 WHERE woken.rows > 0
 
 -- name: notify

@@ -57,12 +57,20 @@ def to_entity(row: Mapping[str, Any], streams: Streams, sealer: Sealer) -> Entit
 
 
 def to_row(entity: Entity, streams: Streams, sealer: Sealer) -> tuple[Any, ...]:
-    """The row that statement `write` takes; the document is sealed under the subject's key."""
+    """The whole row, as statement `write` takes it; the document is sealed under its key."""
     return (
         entity.id, entity.subject, entity.partition,
         *_two(entity.inputs, streams.inputs), *_two(entity.outputs, streams.outputs),
         entity.parked, _sealed_state(entity, sealer), entity.last_at, entity.wake_at,
         entity.known_at, entity.held_until, *_trails(entity.inputs, streams.inputs),
+    )  # fmt: skip
+
+
+def to_outcome(entity: Entity, streams: Streams, sealer: Sealer) -> tuple[Any, ...]:
+    """What a decision changes of the row, as statement `write` takes it."""
+    return (
+        entity.id, *_two(entity.outputs, streams.outputs), _sealed_state(entity, sealer),
+        entity.last_at, entity.wake_at, entity.known_at, entity.held_until,
     )  # fmt: skip
 
 

@@ -10,22 +10,24 @@ import binascii
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from services.kit import ids
 from services.kit.strict_json import NotJson, read_json
 from services.kit.wire import Codec, Confirmation, Event, Foreign, Record, Resend
 
 
-class Sealed(NamedTuple):
+class Sealed(Struct, frozen=True):
     """The sealed half of a value: whose key, and the blob."""
 
     subject: UUID
     blob: bytes
 
 
-class Sequenced(NamedTuple):
+class Sequenced(Struct, frozen=True):
     """An event of an entity's stream."""
 
     record: Record

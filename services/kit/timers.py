@@ -6,7 +6,7 @@ of an entity's partition is silent. Never decides whether something fires.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -22,6 +22,8 @@ _IDLE_S = 1.0
 _HELD_ELSEWHERE_S = 0.02
 _LANES = 2
 _BACK_OFF = timedelta(minutes=5)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_US = timedelta(microseconds=1)
 
 
 class Timers:
@@ -102,7 +104,7 @@ class Timers:
         due_at = entity.wake_at
         silent_s = self._silent_s(unit, entity, beats)
         lateness_ms = unit.clock.lateness_ms(due_at, entity.known_at)
-        trigger = derive(entity.id, f"wake:{due_at.isoformat()}")
+        trigger = derive(entity.id, f"wake:{(due_at - _EPOCH) // _US}")
         stale = silent_s > self._stale_after_s
         wake = Wake(trigger, unit.real_now, stale, silent_s, lateness_ms)
         try:

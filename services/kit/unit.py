@@ -7,20 +7,21 @@ committed before their first use.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import asyncpg
+from msgspec import Struct
 
 from services.kit import clock
 from services.kit.db import Database
 from services.kit.entities import Decided, Decision, Entity, Position, Produced
 from services.kit.ids import derive
-from services.kit.rows import Streams, to_entity, to_row
+from services.kit.rows import Streams, to_entity, to_outcome, to_row
 from services.kit.sealing import Sealer
 from services.kit.sql import Queries
 from services.kit.wire import Codec, Emittable
@@ -28,7 +29,7 @@ from services.kit.wire import Codec, Emittable
 QUERIES = Queries(Path(__file__).with_name("queries.sql"))
 
 
-class _Pending(NamedTuple):
+class _Pending(Struct, frozen=True):
     """An event to be written; `entity` is None where it belongs to no stream."""
 
     entity: Entity | None
@@ -55,6 +56,7 @@ class Unit:
         self._codec = codec
         self._pending: list[_Pending] = []
         self._changed: dict[UUID, Entity] = {}
+        self._decided: dict[UUID, Entity] = {}
 
     @property
     def clock(self) -> clock.Now:
@@ -105,7 +107,9 @@ class Unit:
     def apply(self, entity: Entity, decision: Decision, trigger_id: UUID) -> Decided:
         """Put a decision into the entity and number its events; ids derive from the trigger's."""
         now = self.now_for(entity)
-        entity.subject = decision.subject or entity.subject
+        if decision.subject not in (None, entity.subject):
+            entity.subject = decision.subject
+            self.touch(entity)
         entity.state = entity.state if decision.state is None else decision.state
         if decision.wake_at != entity.wake_at:
             entity.known_at = self.real_now
@@ -113,11 +117,11 @@ class Unit:
         entity.held_until = decision.held_until
         entity.last_at = now
         produced = self._number(entity, decision.events, trigger_id, now)
-        self.touch(entity)
+        self._decided[entity.id] = entity
         return Decided(entity, decision, produced)
 
     def touch(self, entity: Entity) -> None:
-        """Have the entity written at the end, though nothing was decided."""
+        """Have the entity written whole at the end: more than what a decision changes is new."""
         self._changed[entity.id] = entity
 
     def emit_loose(self, topic: str, data: Emittable, id: UUID) -> None:
@@ -149,27 +153,30 @@ class Unit:
 
     async def flush(self) -> None:
         """Write the log and every entity that changed. Called once, before the commit."""
-        subjects = {entity.subject for entity in self._changed.values() if entity.subject}
+        written = (self._decided | self._changed).values()
+        subjects = {entity.subject for entity in written if entity.subject}
         await self.sealer.load(subjects, create=True)
         # All is sealed before anything is awaited: the keys are at hand now.
         events = [self._seal(pending) for pending in self._pending]
-        changed = self._rows()
-        if events or changed:
-            await self.conn.execute(QUERIES["write"], self.real_now, events, changed)
+        changed = self._rows(self._changed, to_row)
+        only_decided = {id: e for id, e in self._decided.items() if id not in self._changed}
+        decided = self._rows(only_decided, to_outcome)
+        if events or changed or decided:
+            await self.conn.execute(QUERIES["write"], self.real_now, events, changed, decided)
 
     def _seal(self, pending: _Pending) -> tuple[Any, ...]:
-        entity, after, event = pending
+        entity, event = pending.entity, pending.event
         value = self._value(entity, event)
         position = entity.outputs[event.topic] if entity else Position()
         subject, prevhash = (entity.id if entity else None), position.hash
         made = self._codec.make(
-            event.id, self._streams.source, event.type, subject, event.sequence, after,
-            event.recordedat, prevhash, value,
+            event.id, self._streams.source, event.type, subject, event.sequence,
+            pending.after, event.recordedat, prevhash, value,
         )  # fmt: skip
         position.hash = made.digest()
         return (
-            event.topic, subject, event.sequence, event.id, event.type, after, event.recordedat,
-            prevhash, value,
+            event.topic, subject, event.sequence, event.id, event.type, pending.after,
+            event.recordedat, prevhash, value,
         )  # fmt: skip
 
     def _value(self, entity: Entity | None, event: Produced) -> bytes:
@@ -182,9 +189,10 @@ class Unit:
         blob = self.sealer.seal(entity.subject, private, event.id.bytes)
         return public if blob is None else self._codec.sealed_value(public, entity.subject, blob)
 
-    def _rows(self) -> list[tuple[Any, ...]]:
-        changed = [self._changed[id] for id in sorted(self._changed)]
-        return [to_row(entity, self._streams, self.sealer) for entity in changed]
+    def _rows(
+        self, entities: Mapping[UUID, Entity], row_of: Callable[..., tuple[Any, ...]]
+    ) -> list[tuple[Any, ...]]:
+        return [row_of(entities[id], self._streams, self.sealer) for id in sorted(entities)]
 
 
 class Entities:

@@ -30,6 +30,7 @@ TABLES: dict[str, list[tuple[str, ...]]] = {
 }
 _ENTITY = """id subject part s1 h1 s2 h2 o1 p1 o2 p2 parked state last_at wake_at known_at
 held_until g1 g2"""
+_OUTCOME = "id o1 p1 o2 p2 state last_at wake_at known_at held_until"
 _STUB: Row = dict.fromkeys(_ENTITY.split()) | {
     **dict.fromkeys(("s1", "s2", "o1", "o2", "parked"), 0),
     **dict.fromkeys(("h1", "h2", "p1", "p2", "g1", "g2"), b""),
@@ -77,7 +78,9 @@ def claim(s: MemoryStore, now: Any, limit: int) -> Answer:
 
 
 @does(Q["write"])
-def write(s: MemoryStore, at: Any, events: list[Any], changed: list[Any]) -> Answer:
+def write(
+    s: MemoryStore, at: Any, events: list[Any], changed: list[Any], decided: list[Any]
+) -> Answer:
     announced = (s.cluster.get(True) or {}).get("announced")
     at = max(at, announced) if announced else at
     for row in named(_LOG, events):
@@ -87,6 +90,9 @@ def write(s: MemoryStore, at: Any, events: list[Any], changed: list[Any]) -> Ans
     for row in named(_ENTITY, changed):
         if row["id"] in s.entity.rows:
             s.entity.put(row)
+    for row in named(_OUTCOME, decided):
+        if row["id"] in s.entity.rows:
+            s.entity.change(row["id"], **row)
     return [{}]
 
 

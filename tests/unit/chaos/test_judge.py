@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import pytest
+from msgspec import structs
 
 from schemas.envelope import Envelope
 from tests.chaos.evidence import Ack, Evidence, Seen, Span
@@ -93,7 +94,7 @@ def changed(number: int, **changes: Any) -> Callable[[Evidence], None]:
 
     def change(evidence: Evidence) -> None:
         one = evidence.seen[number]
-        evidence.seen[number] = replace(one, event=one.event._replace(**changes))
+        evidence.seen[number] = replace(one, event=structs.replace(one.event, **changes))
 
     return change
 
@@ -104,7 +105,8 @@ def once_more(number: int, **changes: Any) -> Callable[[Evidence], None]:
     def change(evidence: Evidence) -> None:
         one = evidence.seen[number]
         chain = [o for o in evidence.seen if o.topic == one.topic]
-        event = one.event._replace(
+        event = structs.replace(
+            one.event,
             id=UUID(int=99),
             sequence=len(chain) + 1,
             prevhash=chain[-1].event.digest(),
@@ -204,7 +206,7 @@ WRONG: list[tuple[str, str, Callable[[Evidence], None]]] = [
 
 def other_at(evidence: Evidence, number: int) -> Seen:
     one = evidence.seen[number]
-    return replace(one, event=one.event._replace(id=UUID(int=98)), offset=98)
+    return replace(one, event=structs.replace(one.event, id=UUID(int=98)), offset=98)
 
 
 def test_a_right_history_has_no_violation() -> None:
