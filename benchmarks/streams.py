@@ -37,7 +37,7 @@ from services.local.workers import service_command
 _TIMEOUT_S: Final = 300.0
 _LOOK_EACH_S: Final = 0.5
 """When all was done is the broker's to say: to look more often only takes from what is measured."""
-_SETTLE_S: Final = 2.0
+_SETTLE_S: Final = 5.0
 _ECHO: Final = (sys.executable, "-m", "benchmarks.echo")
 _BARE: Final = "aiokafka loop: INSERT..UNNEST, publish the same"
 _TABLE: Final = """CREATE TABLE bare_report (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -59,9 +59,9 @@ class Found:
 
 @dataclass(slots=True)
 class _Run:
-    """A running service between two topics, and where its answers are read."""
+    """The replicas of a running service between two topics, and where their answers are read."""
 
-    process: Spawned
+    replicas: Sequence[Spawned]
     place: Place
     answers: Answers
     producer: Any
@@ -70,15 +70,20 @@ class _Run:
     sent: int = 0
 
     async def all_at_once(self, messages: Sequence[Message]) -> tuple[float, float]:
-        """Events per second, and per CPU second of the process."""
-        with self.process.held():
+        """Events per second, and per CPU second of the replicas."""
+        with contextlib.ExitStack() as held:
+            for replica in self.replicas:
+                held.enter_context(replica.held())
             for message in messages:
                 await self._send(message)
             await self.producer.flush()
-            cpu_s, began = usage(self.process.pid).cpu_s, time.time()
+            cpu_s, began = self._used_s(), time.time()
         await self._until_done()
-        used_s = usage(self.process.pid).cpu_s - cpu_s
+        used_s = self._used_s() - cpu_s
         return len(messages) / (self.answers.sent_at - began), len(messages) / used_s
+
+    def _used_s(self) -> float:
+        return sum(usage(replica.pid).cpu_s for replica in self.replicas)
 
     async def calmly(self, messages: Iterable[Message], each_s: float) -> list[float]:
         """Milliseconds from each message to the last answer to it, sent at an even pace."""
@@ -116,14 +121,16 @@ class _Run:
 
 
 async def measure(ground: Ground, sizes: Sizes) -> Sequence[Row]:
-    """The kit alone and escalation, each beside the bare loop."""
-    bare = await _found(ground, sizes, _forwarder, _BARE_DONE, bare=True)
+    """The kit alone and escalation, one replica and two, each beside the bare loop."""
+    bare = await _found(ground, sizes, _forwarder, _BARE_DONE)
     for name, command in (("the kit alone", _ECHO), ("escalation", service_command("escalation"))):
 
         def start(place: Place, command: Sequence[str] = command) -> Any:
             return place.in_place_of("escalation", command)
 
-        ground.tell(_rows(name, await _found(ground, sizes, start, _DONE), bare, sizes))
+        for replicas, said in ((1, ""), (2, ", two replicas")):
+            found = await _found(ground, sizes, start, _DONE, replicas)
+            ground.tell(_rows(f"{name}{said}", found, bare, sizes))
     return ()
 
 
@@ -152,11 +159,10 @@ async def _found(
     sizes: Sizes,
     start: Callable[[Place], contextlib.AbstractAsyncContextManager[Spawned]],
     done: str,
-    *,
-    bare: bool = False,
+    replicas: int = 1,
 ) -> Found:
     rates, per_cpu_s = [], []
-    async with _running(await ground.place(), start, done, bare=bare) as (run, teller):
+    async with _running(await ground.place(), start, done, replicas) as (run, teller):
         cases = sizes.stream_cases
         for turn in range(sizes.repetitions):
             lives = await teller.lives(range(turn * cases, (turn + 1) * cases))
@@ -174,23 +180,22 @@ async def _running(
     place: Place,
     start: Callable[[Place], contextlib.AbstractAsyncContextManager[Spawned]],
     done: str,
-    *,
-    bare: bool,
+    replicas: int,
 ) -> AsyncIterator[tuple[_Run, Teller]]:
     bootstrap = place.broker.bootstrap
     topic, partitions = place.prefix + ESCALATIONS, place.broker.profile.partitions
     async with contextlib.AsyncExitStack() as parts:
         connection = await asyncpg.connect(place.admin_dsn)
         parts.push_async_callback(connection.close)
-        if bare:
+        if done is _BARE_DONE:
             await connection.execute(_TABLE)
-        process = await parts.enter_async_context(start(place))
+        started = [await parts.enter_async_context(start(place)) for _ in range(replicas)]
         found = await parts.enter_async_context(answers(bootstrap, topic, partitions))
         producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
         await parts.enter_async_context(producer)
         teller = await parts.enter_async_context(_teller(place))
         await asyncio.sleep(_SETTLE_S)
-        yield _Run(process, place, found, producer, connection, done), teller
+        yield _Run(started, place, found, producer, connection, done), teller
 
 
 @contextlib.asynccontextmanager
