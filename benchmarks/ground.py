@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, assert_never
 
+from benchmarks.machine import memory_mib
 from benchmarks.measurement import Row
 from benchmarks.spawn import Spawned, spawned
 from services.ground.roles import KEYS, ROLES
@@ -30,8 +31,9 @@ from services.local.topics import create_topics
 from services.local.workers import Surroundings, service_command, service_environment
 
 CODE = Path(__file__).resolve().parents[1]
-_SERVER: Final = {"shared_buffers": "1GB", "max_wal_size": "8GB"}
-"""As a server for a million cases would be set; the rest is PostgreSQL's own default."""
+_SERVER: Final = {"shared_buffers": f"{memory_mib() // 4}MB", "max_wal_size": "8GB"}
+"""As a server for a million cases would be set: a quarter of the memory, as PostgreSQL's manual
+says; the rest is its own default."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,12 +38,16 @@ def load_per_core() -> float:
     return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
+def memory_mib() -> int:
+    """What the machine has."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
+
+
 def description() -> str:
     """The machine by what it is, never by its name."""
-    memory_gib = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     return (
-        f"{os.cpu_count()} cores ({_processor()}), {memory_gib:.0f} GiB, {platform.system()}, "
-        f"Python {platform.python_version()}"
+        f"{os.cpu_count()} cores ({_processor()}), {memory_mib() / 1024:.0f} GiB, "
+        f"{platform.system()}, Python {platform.python_version()}"
     )
 
 

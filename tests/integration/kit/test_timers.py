@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
+from schemas.case import IdentityVerified
 from schemas.control import StreamHeartbeat
 from schemas.envelope import Envelope, to_headers
+from schemas.vocabulary import Status
 from services.kit.consumer import Consumer
 from services.kit.entities import Decision, Entity, Wake
 from services.kit.quiet import QuietReport
@@ -83,6 +85,35 @@ async def test_the_end_of_the_grace_fires(dsns: dict[str, str]) -> None:
 
         await kit.until(fired)
         assert logic.wakes[0].stale
+
+
+async def test_a_wake_up_writes_what_was_decided_and_leaves_the_inputs_as_they_are(
+    dsns: dict[str, str],
+) -> None:
+    inputs = "SELECT subject, part, s1, h1, g1, s2, h2, g2, parked FROM entity"
+
+    class Saying(kit.Memory):
+        def on_wake(self, entity: Entity, wake: Wake, now: datetime) -> Decision:
+            super().on_wake(entity, wake, now)
+            told = IdentityVerified(status=Status.OPEN, method="woken")
+            return Decision(b'["woken"]', (("escalations", told),), now + timedelta(hours=1))
+
+    async with kit.entities(dsns, kit.WRITER) as writer, kit.entities(dsns, kit.READER) as reader:
+        logic, case = Saying(), uuid.uuid4()
+        consumer = Consumer("escalation", reader, kit.reader(""), logic)
+        one, two, *_, last = await written(writer, case, ["wake", "two", "three", "four"])
+        await consumer.handle([one, two, last])
+        (before,) = await reader.db.fetch(inputs)
+        assert (before["s1"], before["parked"]) == (2, 1)
+        await reader.db.execute("UPDATE entity SET wake_at = clock_timestamp()")
+        await Timers(reader, logic, stale_after_s=5).step()
+        (after,) = await reader.db.fetch(inputs)
+        entity = await reader.read(case)
+        assert after == before
+        assert entity is not None
+        assert (kit.heard_by(entity), entity.position("escalations")) == (["woken"], 1)
+        assert entity.wake_at is not None
+        assert entity.wake_at > datetime.now(UTC) + timedelta(minutes=59)
 
 
 async def test_a_wake_up_that_cannot_be_decided_stops_one_case(dsns: dict[str, str]) -> None:
