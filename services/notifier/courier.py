@@ -1,8 +1,8 @@
 """The courier: leases deliveries that are due, sends them outside any transaction, settles them.
 
-Owns leases, bounded concurrency and what is written after an attempt. A lease that ends (a crash,
-a stop) lets another courier send the same frozen message again under the same key: at least once
-on the wire, one row in the ledger.
+Owns leases, bounded concurrency, the order in which a recipient hears of a case, and what is
+written after an attempt. A lease that ends (a crash, a stop) lets another courier send the same
+frozen message again under the same key: at least once on the wire, one row in the ledger.
 """
 
 from __future__ import annotations
@@ -216,10 +216,10 @@ class Courier:
         return list(await unit.conn.fetch(QUERIES["settle"], self._owner, *arrays))
 
     async def _rest_s(self) -> float:
-        row = await self._entities.db.fetchrow(QUERIES["next_attempt"])
-        if row is None or row["at"] is None:
-            return _IDLE_S
         now = (await self._entities.now()).real
+        row = await self._entities.db.fetchrow(QUERIES["next_attempt"], now)
+        if row is None:
+            return _IDLE_S
         ahead_s: float = (row["at"] - now).total_seconds()
         return min(_IDLE_S, max(0.02, ahead_s))
 

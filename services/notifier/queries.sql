@@ -14,10 +14,15 @@ ON CONFLICT DO NOTHING
 RETURNING id
 
 -- name: claim
--- Take what is due, or whose courier's lease has ended; the caller commits before it sends.
+-- Take what is due, or whose courier's lease has ended; the caller commits before it sends. What a
+-- recipient is told of a case comes in order: nothing goes out beside, or before, an earlier message
+-- that could. One that waits for its retry holds nothing up.
 WITH due AS (
-    SELECT id FROM delivery WHERE next_attempt_at <= $1
-    ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+    SELECT id FROM delivery d WHERE next_attempt_at <= $1 AND NOT EXISTS (
+        SELECT FROM delivery e WHERE e.case_id = d.case_id AND e.recipient = d.recipient
+            AND e.channel = d.channel AND e.pos < d.pos
+            AND (e.status = 'sending' OR e.next_attempt_at <= $1))
+    ORDER BY next_attempt_at LIMIT $2 FOR UPDATE OF d SKIP LOCKED)
 UPDATE delivery d
 SET status = 'sending', attempts = d.attempts + 1, lease_owner = $3, lease_until = $4,
     next_attempt_at = $4
@@ -46,8 +51,12 @@ RETURNING d.id, d.key, d.case_id, d.event_id, d.recipient, d.channel, d.template
     d.attempts, d.reason, d.planned_at, d.sent_at
 
 -- name: next_attempt
--- When the next delivery is to be taken (real time).
-SELECT min(next_attempt_at) AS at FROM delivery WHERE next_attempt_at IS NOT NULL
+-- When the next delivery is to be taken (real time); one behind an earlier message comes after it.
+SELECT next_attempt_at AS at FROM delivery d WHERE next_attempt_at IS NOT NULL AND NOT EXISTS (
+    SELECT FROM delivery e WHERE e.case_id = d.case_id AND e.recipient = d.recipient
+        AND e.channel = d.channel AND e.pos < d.pos
+        AND (e.status = 'sending' OR e.next_attempt_at <= $1))
+ORDER BY next_attempt_at LIMIT 1
 
 -- name: in_flight
 -- What is being sent, or could be at once: for the quiet report. A later retry is quiet.

@@ -184,6 +184,29 @@ async def test_a_crash_between_send_and_settle_sends_the_same_mail_again(
     assert (await here.said()).count("delivery.sent") == 2  # the mail, and the inbox's own
 
 
+async def test_of_one_case_a_recipient_hears_in_order(here: World, sink: Sink) -> None:
+    """One at a time, whoever carries it; what waits for its retry holds nothing up."""
+    await here.hear(CASE, opened_by(here), started(), entered("senior"))
+
+    async def claimed() -> list[str]:
+        now = (await here.notifier.now()).real
+        until_then = now + timedelta(minutes=5)
+        rows = await here.notifier.db.fetch(QUERIES["claim"], now, 9, "somebody", until_then)
+        ids = {str(row["id"]) for row in rows}
+        return [str(row["template"]) for row in planned if str(row["id"]) in ids]
+
+    mails = [row for row in await here.deliveries() if row["channel"] == "email"]
+    planned = [row for row in mails if row["recipient"] == mails[0]["recipient"]]
+    assert len(planned) < len(mails), "a group is told beside the customer"
+    first, second, *_ = [str(row["template"]) for row in planned]
+    assert await claimed() == [first]
+    assert await claimed() == [], "the first is under way"
+    later = """UPDATE delivery SET status = 'planned', lease_owner = NULL, lease_until = NULL,
+        next_attempt_at = now() + interval '1 hour' WHERE status = 'sending'"""
+    await here.notifier.db.execute(later)
+    assert await claimed() == [second], "the first waits for its retry"
+
+
 async def test_couriers_share_the_work_and_nothing_is_sent_twice(here: World, sink: Sink) -> None:
     count = 12
     for _ in range(count):

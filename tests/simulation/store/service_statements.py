@@ -98,10 +98,22 @@ def _to_send(s: MemoryStore) -> list[dict[str, Any]]:
     return sorted(waiting, key=lambda row: row["next_attempt_at"])
 
 
+def _in_turn(s: MemoryStore, now: Any) -> list[dict[str, Any]]:
+    """What is to be sent, but what is behind an earlier message that could be sent, or is."""
+
+    def first(one: dict[str, Any], other: dict[str, Any]) -> bool:
+        place = ("case_id", "recipient", "channel")
+        beside = all(one[name] == other[name] for name in place) and one["pos"] < other["pos"]
+        return beside and (one["status"] == "sending" or one["next_attempt_at"] <= now)
+
+    waiting = _to_send(s)
+    return [row for row in waiting if not any(first(one, row) for one in waiting)]
+
+
 @does(N["claim"])
 def claim(s: MemoryStore, now: Any, limit: int, owner: str, until: Any) -> Iterator[Row]:
     leased = {"lease_owner": owner, "lease_until": until, "next_attempt_at": until}
-    for row in [row for row in _to_send(s) if row["next_attempt_at"] <= now][:limit]:
+    for row in [row for row in _in_turn(s, now) if row["next_attempt_at"] <= now][:limit]:
         more = {"status": "sending", "attempts": row["attempts"] + 1, **leased}
         yield s.delivery.change(row["id"], **more)
 
@@ -131,6 +143,5 @@ def settle(s: MemoryStore, owner: str, *arrays: list[Any]) -> Iterator[Row]:
 
 
 @does(N["next_attempt"])
-def next_attempt(s: MemoryStore) -> Answer:
-    waiting = _to_send(s)
-    return [{"at": waiting[0]["next_attempt_at"] if waiting else None}]
+def next_attempt(s: MemoryStore, now: Any) -> Answer:
+    return [{"at": row["next_attempt_at"]} for row in _in_turn(s, now)[:1]]
