@@ -162,9 +162,7 @@ def parse_after(text: str) -> dict[str, int]:
 
 def format_after(positions: Mapping[str, int]) -> str:
     """The opposite of `parse_after`; positions of 0 say nothing and are left out."""
-    in_order = positions.items() if len(positions) < 2 else sorted(positions.items())
-    told = [f"{topic}:{number}" for topic, number in in_order if number]
-    return ",".join(told)
+    return ",".join(f"{topic}:{number}" for topic, number in sorted(positions.items()) if number)
 
 
 def _id(read: Callable[[str], UUID], name: str, text: str) -> UUID:

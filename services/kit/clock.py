@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 READ: Final = """
 SELECT clock_timestamp() AS real, c.origin, c.speed, c."offset", c.moved_at
 FROM (SELECT 1) one LEFT JOIN simulated_clock c ON true"""
 
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
 
 

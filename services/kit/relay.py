@@ -223,8 +223,7 @@ class Relay:
         readers = self._readers.get(topic, ())
         if not readers:
             return
-        origin = datetime(1970, 1, 1, tzinfo=UTC)
-        since = min(known.get(reader, origin) for reader in readers)
+        since = min(known.get(reader, clock.EPOCH) for reader in readers)
         tag = await self._entities.db.execute(QUERIES["republish"], topic, since)
         count = int(tag.rsplit(" ", 1)[-1])
         telemetry.REPUBLISHED.inc(count)

@@ -6,7 +6,7 @@ of an entity's partition is silent. Never decides whether something fires.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -22,7 +22,6 @@ _IDLE_S = 1.0
 _HELD_ELSEWHERE_S = 0.02
 _LANES = 2
 _BACK_OFF = timedelta(minutes=5)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
 
 
@@ -104,7 +103,7 @@ class Timers:
         due_at = entity.wake_at
         silent_s = self._silent_s(unit, entity, beats)
         lateness_ms = unit.clock.lateness_ms(due_at, entity.known_at)
-        trigger = derive(entity.id, f"wake:{(due_at - _EPOCH) // _US}")
+        trigger = derive(entity.id, f"wake:{(due_at - clock.EPOCH) // _US}")
         stale = silent_s > self._stale_after_s
         wake = Wake(trigger, unit.real_now, stale, silent_s, lateness_ms)
         try:

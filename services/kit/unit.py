@@ -7,7 +7,7 @@ committed before their first use.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +27,8 @@ from services.kit.sql import Queries
 from services.kit.wire import Codec, Emittable
 
 QUERIES = Queries(Path(__file__).with_name("queries.sql"))
+
+_Row = tuple[Any, ...]
 
 
 class _Pending(Struct, frozen=True):
@@ -56,7 +58,7 @@ class Unit:
         self._codec = codec
         self._pending: list[_Pending] = []
         self._changed: dict[UUID, Entity] = {}
-        self._decided: dict[UUID, Entity] = {}
+        self._whole: set[UUID] = set()
 
     @property
     def clock(self) -> clock.Now:
@@ -117,12 +119,13 @@ class Unit:
         entity.held_until = decision.held_until
         entity.last_at = now
         produced = self._number(entity, decision.events, trigger_id, now)
-        self._decided[entity.id] = entity
+        self._changed[entity.id] = entity
         return Decided(entity, decision, produced)
 
     def touch(self, entity: Entity) -> None:
         """Have the entity written whole at the end: more than what a decision changes is new."""
         self._changed[entity.id] = entity
+        self._whole.add(entity.id)
 
     def emit_loose(self, topic: str, data: Emittable, id: UUID) -> None:
         """An event that belongs to no entity's stream (sequence 0, no chain)."""
@@ -153,16 +156,13 @@ class Unit:
 
     async def flush(self) -> None:
         """Write the log and every entity that changed. Called once, before the commit."""
-        written = (self._decided | self._changed).values()
-        subjects = {entity.subject for entity in written if entity.subject}
+        subjects = {entity.subject for entity in self._changed.values() if entity.subject}
         await self.sealer.load(subjects, create=True)
         # All is sealed before anything is awaited: the keys are at hand now.
         events = [self._seal(pending) for pending in self._pending]
-        changed = self._rows(self._changed, to_row)
-        only_decided = {id: e for id, e in self._decided.items() if id not in self._changed}
-        decided = self._rows(only_decided, to_outcome)
-        if events or changed or decided:
-            await self.conn.execute(QUERIES["write"], self.real_now, events, changed, decided)
+        whole, decided = self._rows()
+        if events or whole or decided:
+            await self.conn.execute(QUERIES["write"], self.real_now, events, whole, decided)
 
     def _seal(self, pending: _Pending) -> tuple[Any, ...]:
         entity, event = pending.entity, pending.event
@@ -189,10 +189,14 @@ class Unit:
         blob = self.sealer.seal(entity.subject, private, event.id.bytes)
         return public if blob is None else self._codec.sealed_value(public, entity.subject, blob)
 
-    def _rows(
-        self, entities: Mapping[UUID, Entity], row_of: Callable[..., tuple[Any, ...]]
-    ) -> list[tuple[Any, ...]]:
-        return [row_of(entities[id], self._streams, self.sealer) for id in sorted(entities)]
+    def _rows(self) -> tuple[list[_Row], list[_Row]]:
+        """The entities that are written whole, and those of which only a decision is."""
+        whole: list[_Row] = []
+        decided: list[_Row] = []
+        for id in sorted(self._changed):
+            to, row_of = (whole, to_row) if id in self._whole else (decided, to_outcome)
+            to.append(row_of(self._changed[id], self._streams, self.sealer))
+        return whole, decided
 
 
 class Entities:
