@@ -43,7 +43,6 @@ class OpenCases:
     """Escalation's parts inside the benchmark, and who tells it of cases."""
 
     entities: Entities
-    logic: Logic
     _teller: Teller
     _consumer: Consumer
 
@@ -69,17 +68,24 @@ class OpenCases:
 async def opened(place: Place) -> AsyncIterator[OpenCases]:
     """Escalation on a migrated database, at `OPENED_AT`."""
     settings = EscalationSettings(**place.settings("escalation"))
-    entities, closing = await connect(escalation.blueprint(settings), settings)
-    parts = await escalation.build(entities, settings)
-    if parts.logic is None:
-        raise AssertionError("escalation decides by its logic")
-    reader = Reader("", (CASES,), (), STREAM_CONTROL, Wire(read_id=ids.read))
-    consumer = Consumer("escalation", entities, reader, parts.logic)
-    teller = Teller(entities.sealer, shipped_pin(), OPENED_AT)
-    cases = OpenCases(entities, parts.logic, teller, consumer)
-    try:
+    async with connected(settings) as (entities, logic):
+        reader = Reader("", (CASES,), (), STREAM_CONTROL, Wire(read_id=ids.read))
+        consumer = Consumer("escalation", entities, reader, logic)
+        teller = Teller(entities.sealer, shipped_pin(), OPENED_AT)
+        cases = OpenCases(entities, teller, consumer)
         await cases.go_to(OPENED_AT)
         yield cases
+
+
+@contextlib.asynccontextmanager
+async def connected(settings: EscalationSettings) -> AsyncIterator[tuple[Entities, Logic]]:
+    """Escalation's entities, on a migrated database, and its logic."""
+    entities, closing = await connect(escalation.blueprint(settings), settings)
+    try:
+        parts = await escalation.build(entities, settings)
+        if parts.logic is None:
+            raise AssertionError("escalation decides by its logic")
+        yield entities, parts.logic
     finally:
         for close in closing:
             await close()

@@ -2,7 +2,7 @@
 
 Full effect: the case's state, its journal entry, rung row and queue line, its hashed events in the
 log, durable. The baseline claims as many cases of the same table, decides nothing, and writes only
-that they were claimed. The kit alone writes a small state and one event for each, both sealed.
+that they were claimed. The kit alone writes a small state, a rung and one event for each.
 """
 
 from __future__ import annotations

@@ -21,9 +21,8 @@ import uvloop
 from benchmarks.echo import Echo
 from benchmarks.ground import Place, bare_environment
 from benchmarks.measurement import NotMeasured
-from services.escalation import app as escalation
+from benchmarks.open_cases import connected
 from services.escalation.settings import EscalationSettings
-from services.kit.connecting import connect
 from services.kit.entities import Logic
 from services.kit.runtime import calm_the_collector
 from services.kit.timers import Timers
@@ -101,16 +100,12 @@ async def _answer(process: asyncio.subprocess.Process, line: str) -> bytes:
 async def _work() -> None:
     asked = json.loads(await _line())
     settings = EscalationSettings(**asked["settings"])
-    entities, closing = await connect(escalation.blueprint(settings), settings)
-    logic = Echo() if asked["kit_alone"] else (await escalation.build(entities, settings)).logic
-    if logic is None:
-        raise AssertionError("escalation decides by its logic")
-    calm_the_collector()
-    _say(_READY)
-    while await _line():
-        _say(json.dumps(await _fire_all(entities, logic)).encode() + b"\n")
-    for close in closing:
-        await close()
+    async with connected(settings) as (entities, escalation):
+        logic = Echo() if asked["kit_alone"] else escalation
+        calm_the_collector()
+        _say(_READY)
+        while await _line():
+            _say(json.dumps(await _fire_all(entities, logic)).encode() + b"\n")
 
 
 async def _fire_all(entities: Entities, logic: Logic) -> dict[str, float]:
